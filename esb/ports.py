@@ -22,7 +22,7 @@ from esb.records import (
 
 Answer: TypeAlias = Any
 Outputs: TypeAlias = Sequence[Output]
-Asking: TypeAlias = Generator[Ask, Answer, Outputs]
+Asking: TypeAlias = Generator[Ask | NamedAsk, Answer, Outputs]
 Step: TypeAlias = Callable[[Message], "Outputs | Asking"]
 """One pattern, pure. It gives outputs, or (as a generator) asks first and then returns them."""
 
