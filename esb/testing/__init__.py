@@ -1,0 +1,1 @@
+"""The kit that tests are made of; it ships, so that users can test their own parts with it."""
