@@ -131,11 +131,15 @@ class Ask(Struct, frozen=True):
 
 
 class NamedAsk(Struct, frozen=True):
-    """An ask with the name under which its answer is kept: f(route, message id, generation, step path, index)."""
+    """An ask with the name under which its answer is kept: f(route, message id, generation, step path, index).
+
+    `owner` is who holds what a stateful ask reserves: the message and its generation.
+    """
 
     name: str
     ask: Ask
     message_id: str
+    owner: str = ""
 
 
 Output: TypeAlias = Message | Send | End | Park | Note

@@ -99,7 +99,7 @@ def _answered(
         asked = next(generator)
         while True:
             if type(asked) is Ask:
-                asked = NamedAsk(ask_name(route, message, path, index), asked, message.id)
+                asked = NamedAsk(ask_name(route, message, path, index), asked, message.id, message.effect_key)
                 index += 1
             try:
                 answer = yield asked

@@ -49,12 +49,16 @@ class IntakeKey(Struct, frozen=True):
 
 
 class Reservation(Struct, frozen=True):
-    """What the store says of an intake key: `position` counts the documents that are already durable."""
+    """What the store says of an intake key: `position` counts the documents that are already durable.
+
+    `at` is the POSIX time of the first reservation: a delivery that is taken up again keeps its time of intake.
+    """
 
     state: Literal["new", "reserved", "published", "conflict"]
     message_id: str
     position: int = 0
     answer: str = ""
+    at: float = 0.0
 
 
 class KeyClaim(Struct, frozen=True):

@@ -1,0 +1,1 @@
+"""The runtime: takes in, routes, delivers and records. It alone publishes and settles; it knows ports, not rooms."""

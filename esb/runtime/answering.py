@@ -1,0 +1,112 @@
+"""Answering rounds: the runs of a batch are resumed together; those whose answers are late go on alone."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Generator, Sequence
+from types import GeneratorType
+from typing import Any
+
+from esb.errors import EsbError, MessageError, StoreError
+from esb.message import NamedAsk
+from esb.pipeline import Result
+from esb.runtime.asking import ask_outside, recall
+from esb.runtime.bus import Bus
+from esb.runtime.item import Item
+
+Waiting = tuple[Item, Generator[NamedAsk, Any, Result], NamedAsk]
+
+
+def begin(item: Item, given: Result | Generator[NamedAsk, Any, Result], waiting: list[Waiting]) -> None:
+    """Take the result of a run, or run on to its first ask."""
+    if type(given) is not GeneratorType:
+        item.result = given  # type: ignore[assignment]
+        return
+    try:
+        waiting.append((item, given, next(given)))
+    except StopIteration as stop:
+        item.result = stop.value
+    except Exception as error:  # the consumer's broad catch: it ends in a verdict
+        item.error = error
+
+
+def resume(entry: Waiting, answer: Any, waiting: list[Waiting]) -> None:
+    """Hand an answer in: the run ends, fails, or asks again."""
+    item, generator, asked = entry
+    try:
+        if isinstance(answer, Exception):
+            if isinstance(answer, MessageError) and not asked.ask.stateful:
+                item.refusals[asked.name] = (asked.message_id, answer)
+            following = generator.throw(answer)
+        else:
+            following = generator.send(answer)
+    except StopIteration as stop:
+        item.result = stop.value
+    except Exception as error:  # the consumer's broad catch: it ends in a verdict
+        item.error = error
+    else:
+        waiting.append((item, generator, following))
+
+
+class Answering:
+    """Answers the asks of many runs: stateful ones in one transaction, those from outside side by side."""
+
+    def __init__(self, bus: Bus, settle: Callable[[Sequence[Item]], Awaitable[None]]) -> None:
+        self._bus, self._settle = bus, settle
+
+    async def rounds(self, waiting: list[Waiting]) -> dict[int, Any]:
+        """Resume until nothing waits; return the late items (by identity) with the tasks that settle them alone."""
+        late: dict[int, Any] = {}
+        while waiting:
+            stateful = [entry for entry in waiting if entry[2].ask.stateful]
+            outside = [entry for entry in waiting if not entry[2].ask.stateful]
+            waiting = []
+            if stateful:
+                await self._stateful(stateful, waiting)
+            if outside:
+                await self._outside(outside, waiting, late)
+        return late
+
+    async def _stateful(self, entries: Sequence[Waiting], waiting: list[Waiting]) -> None:
+        asks = [asked for _, _, asked in entries]
+        keys = self._bus.answers.get("keys")
+        try:
+            answers = [StoreError("no store answers keys")] * len(asks) if keys is None else await keys.answer(asks)
+        except EsbError as error:
+            answers = [error] * len(asks)
+        for entry, answer in zip(entries, answers, strict=True):
+            entry[0].owners.add(entry[2].owner)
+            resume(entry, answer, waiting)
+
+    async def _outside(self, entries: Sequence[Waiting], waiting: list[Waiting], late: dict[int, Any]) -> None:
+        try:
+            kept = await self._bus.store.recorded([asked.name for _, _, asked in entries])
+        except EsbError as error:
+            for entry in entries:
+                resume(entry, error, waiting)
+            return
+        tasks: dict[Any, Waiting] = {}
+        for entry in entries:
+            asked = entry[2]
+            if asked.name in kept:
+                resume(entry, recall(kept[asked.name]), waiting)
+            else:
+                tasks[self._bus.clock.spawn(ask_outside(self._bus, asked), "ask")] = entry
+        if not tasks:
+            return
+        done, _ = await asyncio.wait(tasks, timeout=self._bus.limits.grace)
+        for task, entry in tasks.items():
+            if task in done:
+                resume(entry, task.result(), waiting)
+            else:
+                late[id(entry[0])] = self._bus.clock.spawn(self._alone(task, entry), "late")
+
+    async def _alone(self, task: Any, entry: Waiting) -> None:
+        """Settle one late message apart from its batch."""
+        waiting: list[Waiting] = []
+        resume(entry, await task, waiting)
+        later = await self.rounds(waiting)
+        if later:
+            await asyncio.gather(*later.values())
+        else:
+            await self._settle([entry[0]])

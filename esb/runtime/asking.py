@@ -1,0 +1,82 @@
+"""Answering asks under the law of asks: asked again, a message gets the same answer, and nothing leaves before that.
+
+Stateful asks change state and keep their answer in one store transaction. Answers from outside are kept when they
+come; a refusal (an answer too) is kept once the run has passed with it. The first commit wins.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from esb.envelope import decode_document, encode_document
+from esb.errors import DefinitionError, EsbError, MessageError, RejectedError
+from esb.message import NamedAsk
+from esb.ports import Keys
+from esb.records import KeyClaim
+from esb.runtime.bus import Bus
+
+
+class KeyAnswers:
+    """Answers `keys` asks (Idempotent Receiver) from the store, whole batches in one transaction."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._store: Keys = bus.store
+        self._clock = bus.clock
+
+    async def answer(self, asks: Sequence[NamedAsk]) -> Sequence[Any]:
+        """Return `first`, `duplicate` or `wait` for each claim."""
+        now = self._clock.now()
+        claims = [
+            KeyClaim(
+                name=asked.name,
+                space=asked.ask.target,
+                key=str(asked.ask.request["key"]),
+                owner=asked.owner,
+                keep=float(asked.ask.request["keep"]),
+                at=now,
+            )
+            for asked in asks
+        ]
+        return await self._store.claim(claims)
+
+
+def keep(answer: Any) -> bytes:
+    """Return an answer, or a refusal, as it is kept."""
+    if isinstance(answer, MessageError):
+        return b"!" + str(answer).encode()
+    return b"=" + encode_document(answer)
+
+
+def recall(kept: bytes) -> Any:
+    """Return a kept answer; a refusal comes back as the error it was."""
+    if kept[:1] == b"!":
+        return RejectedError(kept[1:].decode())
+    return decode_document(kept[1:])
+
+
+async def ask_outside(bus: Bus, asked: NamedAsk) -> Any:
+    """Return the answer to one ask from outside, or the error that stands for it; a success is kept first."""
+    answers = bus.answers.get(asked.ask.kind)
+    if answers is None:
+        return DefinitionError(f"nothing here answers asks of kind {asked.ask.kind!r}")
+    try:
+        (answer,) = await answers.answer([asked])
+    except EsbError as error:
+        return error
+    if isinstance(answer, Exception):
+        return answer
+    try:
+        kept = await bus.store.record({asked.name: keep(answer)}, {asked.name: asked.message_id})
+    except EsbError as error:
+        return error
+    return recall(kept[asked.name])
+
+
+async def keep_refusals(bus: Bus, refusals: Mapping[str, tuple[str, MessageError]]) -> bool:
+    """Keep the refusals that runs have passed with; false if a twin got another answer first."""
+    if not refusals:
+        return True
+    rows = {name: keep(error) for name, (_, error) in refusals.items()}
+    kept = await bus.store.record(rows, {name: message for name, (message, _) in refusals.items()})
+    return all(kept[name] == row for name, row in rows.items())

@@ -1,0 +1,74 @@
+"""Circuit Breaker and rate limit of one endpoint: pure state machines, time is handed in."""
+
+from __future__ import annotations
+
+from esb.plan import Breaker as BreakerPlan
+
+
+class Breaker:
+    """Trips on a ratio of failures, pauses, lets one call probe, and closes when the probe passes."""
+
+    def __init__(self, plan: BreakerPlan) -> None:
+        self._plan = plan
+        self._good = self._bad = 0
+        self._open_until = 0.0
+        self._probing = False
+
+    @property
+    def state(self) -> str:
+        """Return `closed`, `open`, or `probing`."""
+        if self._probing:
+            return "probing"
+        return "open" if self._open_until else "closed"
+
+    def wait(self, now: float) -> float:
+        """Return how many seconds a call must wait; 0 lets it go, and after a pause lets one probe go."""
+        if not self._open_until:
+            return 0.0
+        if now < self._open_until:
+            return self._open_until - now
+        if self._probing:
+            return self._plan.pause / 10
+        self._probing = True
+        return 0.0
+
+    def passed(self) -> None:
+        """Count a call that reached the receiver; a probe that passed closes the breaker."""
+        if self._open_until:
+            self._good = self._bad = 0
+        self._open_until, self._probing = 0.0, False
+        self._good += 1
+        self._fade()
+
+    def failed(self, now: float) -> None:
+        """Count a call that did not; trips at the ratio, and a probe that failed opens it again."""
+        self._bad += 1
+        calls = self._good + self._bad
+        if self._probing or (calls >= self._plan.least and self._bad / calls >= self._plan.ratio):
+            self._open_until, self._probing = now + self._plan.pause, False
+        self._fade()
+
+    def _fade(self) -> None:
+        """Halve the counts now and then, so that an old hour does not outvote this minute."""
+        if self._good + self._bad >= self._plan.least * 4:
+            self._good //= 2
+            self._bad //= 2
+
+
+class Rate:
+    """GCRA: so many calls in so many seconds, without bursts above that."""
+
+    def __init__(self, calls: float, seconds: float) -> None:
+        self._gap = seconds / calls
+        self._burst = min(seconds, 1.0)
+        self._next = 0.0
+
+    def wait(self, now: float) -> float:
+        """Return how many seconds this call must wait; it is counted as made then."""
+        start = max(self._next, now - self._burst + self._gap)
+        self._next = start + self._gap
+        return max(0.0, start - now)
+
+    def pause(self, until: float) -> None:
+        """Let nothing pass before a time (a receiver's `Retry-After`)."""
+        self._next = max(self._next, until)

@@ -1,0 +1,46 @@
+"""The bus of one process: the ports it was given, introduced to each other by `app`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from esb.plan import Plan
+from esb.ports import Answers, Channel, Clock, Log, Store
+
+
+class Plans(Protocol):
+    """Releases by digest. `current` is what new messages are pinned to; old ones come back from the store."""
+
+    current: Plan
+
+    async def get(self, release: str) -> Plan: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Sizes of a process. `claim_bytes`: larger bodies wait in the blob store (Claim Check)."""
+
+    prefetch: int = 200
+    batches: int = 3
+    window: int = 500
+    claim_bytes: int = 256 * 1024
+    grace: float = 0.25
+    """Seconds that a batch waits for its late asks before it goes on without them."""
+    drain: float = 20.0
+    """Seconds that a stop may take."""
+
+
+@dataclass(frozen=True, slots=True)
+class Bus:
+    """Everything a role needs."""
+
+    plans: Plans
+    channel: Channel
+    store: Store
+    clock: Clock
+    log: Log
+    answers: Mapping[str, Answers] = field(default_factory=dict)
+    limits: Limits = field(default_factory=Limits)
+    worker: str = "worker"

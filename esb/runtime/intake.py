@@ -1,0 +1,218 @@
+"""Intake role: a receipt becomes messages; it is accepted only when every one of them is durable."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from esb.edge import Accepted, Part, Receipt
+from esb.envelope import Addressed, pack
+from esb.errors import ConflictError, DefinitionError, FormatError, TooLargeError
+from esb.message import Message, derive
+from esb.plan import IntakePlan
+from esb.records import IntakeKey, Parked, Record, Reservation
+from esb.runtime.bus import Bus
+from esb.runtime.claims import check_in
+from esb.runtime.coalesce import Coalesce
+from esb.runtime.history import fingerprint, journal, parked, record
+
+
+class Intaker:
+    """Takes receipts for every endpoint of the current release (Messaging Gateway).
+
+    A delivery and its documents have ids that derive from (endpoint, sender's key, digest), so whatever is taken up
+    again after a crash makes the same messages; the store's key row says how far it came.
+    """
+
+    def __init__(self, bus: Bus) -> None:
+        self._bus = bus
+        clock, most = bus.clock, bus.limits.window
+        self._reserve = Coalesce[IntakeKey, Reservation](clock, bus.store.reserve, most)
+        self._advance = Coalesce[tuple[IntakeKey, int, bool], None](clock, self._advance_all, most)
+        self._publish = Coalesce[Sequence[Addressed], None](clock, self._publish_all, 64)
+
+    async def take(self, receipt: Receipt) -> Accepted:
+        """Make a receipt durable.
+
+        Raises:
+            ConflictError: The sender's key came before with another content.
+            MessageError: The delivery as a whole cannot be taken; nothing of it was published.
+            ChannelError: Not durable; the sender keeps it and tries again.
+            StoreError: As ChannelError.
+        """
+        plan = self._bus.plans.current.intakes.get(receipt.endpoint)
+        if plan is None:
+            raise DefinitionError(
+                f"no route takes from endpoint {receipt.endpoint!r}; give one `from: {{endpoint: …}}`"
+            )
+        base = derive("intake", receipt.endpoint, receipt.key, receipt.digest)
+        now = self._bus.clock.now()
+        key = IntakeKey(receipt.endpoint, receipt.key, receipt.digest, base, now, plan.window)
+        reservation = await self._reserve(key)
+        if reservation.state == "conflict":
+            raise ConflictError(
+                f"{receipt.endpoint}: the key {receipt.key!r} came before with another content; send it with a new key"
+            )
+        if reservation.state == "published":
+            return Accepted(reservation.message_id, reservation.position, repeated=True)
+        taking = _Taking(self._bus, plan, receipt, key, reservation)
+        await taking.read(self._publish, self._advance)
+        return Accepted(reservation.message_id, taking.documents, taking.bad)
+
+    async def _advance_all(self, positions: Sequence[tuple[IntakeKey, int, bool]]) -> Sequence[None]:
+        await self._bus.store.advance(positions)
+        return [None] * len(positions)
+
+    async def _publish_all(self, windows: Sequence[Sequence[Addressed]]) -> Sequence[None]:
+        await self._bus.channel.publish([send for window in windows for send in window])
+        return [None] * len(windows)
+
+
+class _Taking:
+    """One receipt being read: parts become messages, windows of messages become durable, one after another."""
+
+    def __init__(self, bus: Bus, plan: IntakePlan, receipt: Receipt, key: IntakeKey, reservation: Reservation) -> None:
+        self._bus, self._plan, self._receipt, self._key = bus, plan, receipt, key
+        self._base = reservation.message_id
+        self._skip = reservation.position
+        self._at = reservation.at or key.at
+        self._window: list[Addressed] = []
+        self._records: list[Record] = []
+        self.documents = self.bad = self._acknowledged = 0
+
+    async def read(
+        self, publish: Coalesce[Sequence[Addressed], None], advance: Coalesce[tuple[IntakeKey, int, bool], None]
+    ) -> None:
+        """Read the chunks to their end, publishing window after window."""
+        if self._plan.release == "interchange":
+            await self._validate()
+        reader, taken = self._plan.reader(), 0
+        async for chunk in self._receipt.chunks:
+            taken += len(chunk)
+            self._check_size(taken)
+            await self._take(reader.feed(chunk), publish, advance)
+        await self._take(reader.end(), publish, advance)
+        self._received(self._note(self._base), f"{self.documents} documents, {self.bad} bad")
+        await self._flush(publish)
+        await advance((self._key, self.documents, True))
+
+    async def _validate(self) -> None:
+        """Read all once without publishing: wider than a set, nothing leaves before the end is seen."""
+        reader, taken = self._plan.reader(), 0
+        async for chunk in self._receipt.chunks:
+            taken += len(chunk)
+            self._check_size(taken)
+            self._refuse_bad(reader.feed(chunk))
+        self._refuse_bad(reader.end())
+
+    def _refuse_bad(self, parts: Sequence[Part]) -> None:
+        for part in parts:
+            if part.error:
+                raise _refused(self._receipt, part)
+
+    def _check_size(self, taken: int) -> None:
+        if taken > self._plan.max_bytes:
+            what = self._receipt.name or "the delivery"
+            raise TooLargeError(
+                f"{self._receipt.endpoint}: {what} is larger than {self._plan.max_bytes} bytes; "
+                "raise max_size of the endpoint or ask the sender to split it"
+            )
+
+    async def _take(
+        self,
+        parts: Sequence[Part],
+        publish: Coalesce[Sequence[Addressed], None],
+        advance: Coalesce[tuple[IntakeKey, int, bool], None],
+    ) -> None:
+        for part in parts:
+            await self._add(part)
+            if len(self._window) >= self._bus.limits.window:
+                await self._flush(publish)
+                await advance((self._key, self.documents, False))
+
+    async def _add(self, part: Part) -> None:
+        if part.acknowledgment:
+            await self._acknowledge(part)
+            return
+        self.documents += 1
+        self.bad += bool(part.error)
+        if self.documents <= self._skip:
+            return
+        message = self._message(part)
+        if part.error:
+            self._window.append(parked(self._exception(message, part)))
+            self._records.append(
+                record(message, "dead", self._at, text=part.error, place=f"intake/{self._plan.endpoint}")
+            )
+            return
+        message = self._plan.keys(message)
+        route = self._bus.plans.current.routes[self._plan.route]
+        order = route.order_key(message) if route.order_key is not None else ""
+        packet = await check_in(self._bus.store, message, pack(message, order_key=order), self._bus.limits.claim_bytes)
+        self._window.append(Addressed(f"route/{self._plan.route}", packet))
+        self._received(message, self._receipt.name)
+
+    def _message(self, part: Part) -> Message:
+        name = derive(self._base, self.documents)
+        return self._note(name).with_body(part.raw if part.error else part.body).with_headers(part.envelope)
+
+    def _note(self, name: str) -> Message:
+        """Return a message of this delivery without a body."""
+        plan = self._plan
+        return Message(
+            id=name,
+            body=None,
+            received=datetime.fromtimestamp(self._at, UTC),
+            format=plan.format,
+            route=plan.route,
+            endpoint=plan.endpoint,
+            partner=self._receipt.partner or plan.partner,
+            correlation_id=name,
+            causation_id=self._base if name != self._base else "",
+            release=self._bus.plans.current.release,
+            headers={**self._receipt.headers, **({"file-name": self._receipt.name} if self._receipt.name else {})},
+        )
+
+    async def _acknowledge(self, part: Part) -> None:
+        """Send what the reader answers to the partner (997, CONTRL): the delivery's last messages."""
+        if not self._plan.acknowledge:
+            return
+        self._acknowledged += 1
+        name = derive(self._base, "ack", self._acknowledged)
+        message = self._note(name).with_body(part.body, format="acknowledgment").with_headers(part.envelope)
+        self._window.append(Addressed(f"delivery/{self._plan.acknowledge}", pack(message)))
+        self._records.append(record(message, "acknowledged", self._at, place=self._plan.acknowledge, child=name))
+
+    def _exception(self, message: Message, part: Part) -> Parked:
+        place = f"intake/{self._plan.endpoint}"
+        return Parked(
+            id=derive("parked", message.id),
+            place=place,
+            reason=part.error,
+            at=self._at,
+            origin=f"route/{self._plan.route}",
+            packet=pack(message),
+            message_id=message.id,
+            failure_class="invalid",
+            route=self._plan.route,
+            step=place,
+            owner=self._bus.plans.current.routes[self._plan.route].owner,
+            fingerprint=fingerprint("invalid", self._plan.route, place, part.error),
+            partner=message.partner,
+            correlation_id=message.correlation_id,
+        )
+
+    def _received(self, message: Message, text: str) -> None:
+        self._records.append(record(message, "received", self._at, text=text, place=self._plan.endpoint))
+
+    async def _flush(self, publish: Coalesce[Sequence[Addressed], None]) -> None:
+        window, records = self._window, self._records
+        self._window, self._records = [], []
+        if records:
+            window = [*window, journal(records)]
+        if window:
+            await publish(window)
+
+
+def _refused(receipt: Receipt, part: Part) -> FormatError:
+    return FormatError(f"{receipt.endpoint}: {receipt.name or 'the delivery'} is refused as a whole: {part.error}")

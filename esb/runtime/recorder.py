@@ -1,0 +1,75 @@
+"""Recorder role: history and exceptions from their channels into the store, and what decisions owe back out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import msgspec
+
+from esb.envelope import Ack, Delivery, Settlement
+from esb.errors import ChannelError, EsbError, StoreError
+from esb.records import Record
+from esb.runtime.bus import Bus
+from esb.runtime.history import read_journal, read_parked
+from esb.runtime.lending import Lending
+
+
+class Recorder:
+    """Commits, then acks. `esb.dead` and the journal are only transport; the store is where people look."""
+
+    def __init__(self, bus: Bus, poll: float = 0.5) -> None:
+        self._bus, self._poll = bus, poll
+        self._journal = Lending(bus, "journal", self._append, 1)
+        self._dead = Lending(bus, "dead", self._park, 1)
+        self._running = True
+
+    async def run(self) -> None:
+        """Work until stopped or cancelled."""
+        dead = self._bus.clock.spawn(self._dead.run(), "dead")
+        relay = self._bus.clock.spawn(self._relay(), "outbox")
+        try:
+            await self._journal.run()
+        finally:
+            self._running = False
+            dead.cancel()
+            relay.cancel()
+
+    async def stop(self) -> None:
+        """Take no more; finish what is under way."""
+        self._running = False
+        await self._dead.stop()
+        await self._journal.stop()
+
+    async def _append(self, deliveries: Sequence[Delivery]) -> Iterable[Any]:
+        records: list[Record] = []
+        for delivery in deliveries:
+            try:
+                records.extend(read_journal(delivery.packet))
+            except msgspec.MsgspecError as error:
+                self._bus.log.error("journal.unreadable", id=delivery.packet.id, reason=str(error))
+        await self._bus.store.append(records)
+        await self._bus.channel.settle([Ack(delivery) for delivery in deliveries])
+        return ()
+
+    async def _park(self, deliveries: Sequence[Delivery]) -> Iterable[Any]:
+        now = self._bus.clock.now()
+        done: list[Settlement] = [Ack(delivery) for delivery in deliveries]
+        await self._bus.store.park([read_parked(delivery, now) for delivery in deliveries])
+        await self._bus.channel.settle(done)
+        return ()
+
+    async def _relay(self) -> None:
+        """Publish what decisions owe (outbox), until confirmed; equal ids make a repeat harmless."""
+        while self._running:
+            try:
+                owed = await self._bus.store.outbox(200)
+                if owed:
+                    await self._bus.channel.publish([send for _, send in owed])
+                    await self._bus.store.sent([number for number, _ in owed])
+                    continue
+            except (ChannelError, StoreError) as error:
+                self._bus.log.warning("outbox.waits", reason=str(error))
+            except EsbError as error:
+                self._bus.log.error("outbox.failed", reason=str(error))
+            await self._bus.clock.sleep(self._poll)

@@ -1,0 +1,173 @@
+"""Router role: lends batches from a route's channel, runs them, publishes what leaves in one window, then acks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from msgspec.structs import replace
+
+from esb.envelope import Ack, Addressed, Delivery, Retry, pack
+from esb.errors import ChannelError, EsbError, PublishError, StoreError, TooLargeError
+from esb.message import Message, Send
+from esb.pipeline import StepFailure, run
+from esb.records import Record
+from esb.runtime.answering import Answering, Waiting, begin
+from esb.runtime.asking import keep_refusals
+from esb.runtime.bus import Bus
+from esb.runtime.claims import check_in, check_out
+from esb.runtime.history import journal, record
+from esb.runtime.item import Item
+from esb.runtime.lending import Lending
+from esb.runtime.verdicts import HEAL, Failed, Outcome, fail, hold
+
+
+class Router:
+    """Consumes one route's channel (Event-Driven Consumer, Transactional Client)."""
+
+    def __init__(self, bus: Bus, route: str) -> None:
+        self._bus, self._route = bus, route
+        ordered = route in bus.plans.current.ordered_routes
+        self._lending = Lending(bus, f"route/{route}", self._batch, 1 if ordered else bus.limits.batches)
+        self._answering = Answering(bus, self._settle)
+
+    async def run(self) -> None:
+        """Work until stopped or cancelled."""
+        await self._lending.run()
+
+    async def stop(self) -> None:
+        """Take no more; return when what is under way has been settled or the drain time is over."""
+        await self._lending.stop()
+
+    async def _batch(self, deliveries: Sequence[Delivery]) -> Iterable[Any]:
+        """Run a batch; who waits long for an answer leaves it and is settled alone."""
+        waiting: list[Waiting] = []
+        items = [Item(delivery) for delivery in deliveries]
+        for item in items:
+            await self._open(item)
+            if item.error is None:
+                self._begin(item, waiting)
+        late = await self._answering.rounds(waiting)
+        await self._settle([item for item in items if id(item) not in late])
+        return late.values()
+
+    async def _open(self, item: Item) -> None:
+        try:
+            item.message, item.at = await check_out(self._bus.store, item.delivery.packet)
+            item.plan = await self._bus.plans.get(item.message.release)
+        except EsbError as error:
+            item.error = error
+
+    def _begin(self, item: Item, waiting: list[Waiting]) -> None:
+        message, plan = item.message, item.plan
+        assert message is not None and plan is not None
+        route = plan.routes.get(self._route)
+        if route is None:
+            item.error = LookupError(f"release {plan.release} has no route {self._route!r}")
+            return
+        try:
+            begin(item, run(route, message, item.at), waiting)
+        except Exception as error:  # the consumer's broad catch: it ends in a verdict
+            item.error = error
+
+    async def _settle(self, items: Sequence[Item]) -> None:
+        """Publish what the items want to leave, then ack; what is not known to be durable is lent again."""
+        if not items:
+            return
+        outcomes = [await self._outcome(item) for item in items]
+        await self._publish(items, outcomes)
+        await self._confirm(items, outcomes)
+        await self._bus.channel.settle([outcome.settlement for outcome in outcomes])
+
+    async def _outcome(self, item: Item) -> Outcome:
+        if item.error is None:
+            try:
+                if not await keep_refusals(self._bus, item.refusals):
+                    return Outcome(Retry(item.delivery, 0.0, counted=False))
+                return await self._leave(item)
+            except EsbError as unready:
+                item.error = unready
+        return self._failed(item, item.error)
+
+    def _failed(self, item: Item, error: Exception) -> Outcome:
+        plan = item.plan or self._bus.plans.current
+        route = plan.routes.get(self._route)
+        place = error.step if isinstance(error, StepFailure) else self._route
+        cause = error.cause if isinstance(error, StepFailure) else error
+        policy = (plan if self._route in plan.policies else self._bus.plans.current).policies[self._route]
+        failed = Failed(cause, place, route.owner if route else "")
+        return fail(item.delivery, item.message, failed, policy, self._bus.clock.now())
+
+    async def _leave(self, item: Item) -> Outcome:
+        """Return what a run that passed wants to leave: its sends, its parked messages and its history."""
+        result, message, plan = item.result, item.message, item.plan
+        assert result is not None and message is not None and plan is not None
+        now, outcome = self._bus.clock.now(), Outcome(Ack(item.delivery))
+        lines = outcome.records
+        for send in result.sends:
+            outcome.sends.append(await self._pack(send, item))
+            lines.append(_sent(message, send, now))
+        for park in result.parks:
+            row, line = hold(park, plan.routes[self._route], now)
+            outcome.sends.append(row)
+            lines.append(line)
+        for end in result.ends:
+            lines.append(record(end.message, end.outcome, now, place=end.step, text=end.reason))  # type: ignore[arg-type]
+        for number, note in enumerate(result.notes):
+            lines.append(record(message, "note", now, place=note.step, text=note.text, child=str(number)))
+        if not (result.sends or result.ends or result.parks):
+            lines.append(record(message, "routed", now, text="passed every step; no step sends it anywhere"))
+        return outcome
+
+    async def _pack(self, send: Send, item: Item) -> Addressed:
+        packet = pack(send.message, order_key=item.delivery.packet.order_key)
+        return Addressed(send.to, await check_in(self._bus.store, send.message, packet, self._bus.limits.claim_bytes))
+
+    async def _publish(self, items: Sequence[Item], outcomes: list[Outcome]) -> None:
+        """Publish one window and its history; an outcome whose sends are not confirmed becomes a retry."""
+        window: list[Addressed] = []
+        owner_of: list[int] = []
+        lines: list[Record] = []
+        for number, outcome in enumerate(outcomes):
+            window.extend(outcome.sends)
+            owner_of.extend([number] * len(outcome.sends))
+            lines.extend(outcome.records)
+        if lines:
+            window.append(journal(lines))
+        failed: set[int] = set()
+        try:
+            if window:
+                await self._bus.channel.publish(window)
+        except PublishError as error:
+            self._bus.log.warning("publish.unconfirmed", route=self._route, reason=str(error))
+            history = len(owner_of) in error.failed
+            failed = set(range(len(items))) if history else {owner_of[index] for index in error.failed}
+        except (ChannelError, TooLargeError) as error:
+            self._bus.log.warning("publish.failed", route=self._route, reason=str(error))
+            failed = set(range(len(items)))
+        for number in failed:
+            outcomes[number] = Outcome(Retry(items[number].delivery, HEAL, counted=False))
+
+    async def _confirm(self, items: Sequence[Item], outcomes: list[Outcome]) -> None:
+        """Mark the keys that these messages reserved as done, now that their sends are durable."""
+        ran = [number for number, item in enumerate(items) if item.owners and item.error is None]
+        passed = [number for number in ran if type(outcomes[number].settlement) is Ack]
+        if not passed:
+            return
+        try:
+            await self._bus.store.confirm(sorted({owner for n in passed for owner in items[n].owners}))
+        except StoreError as error:
+            self._bus.log.warning("keys.unconfirmed", route=self._route, reason=str(error))
+            for number in passed:
+                outcomes[number] = Outcome(Retry(items[number].delivery, HEAL, counted=False))
+
+
+def _sent(message: Message, send: Send, now: float) -> Record:
+    kind = "published" if send.to.startswith("event/") else "sent"
+    line = record(message, kind, now, place=send.step, text=send.to, child=send.message.id)  # type: ignore[arg-type]
+    return line if send.message.keys == message.keys else _with_keys(line, send.message)
+
+
+def _with_keys(line: Record, message: Message) -> Record:
+    """Return the record searchable by the keys that the message had when it left, too."""
+    return replace(line, keys=tuple(dict.fromkeys((*line.keys, *message.keys))))

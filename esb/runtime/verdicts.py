@@ -1,0 +1,88 @@
+"""Obeying verdicts: what a policy decided about a failure becomes a settlement, sends and history."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from esb.envelope import Ack, Addressed, Delivery, Retry, Settlement, pack, unpack
+from esb.errors import ChannelError, StoreError, failure_class
+from esb.message import Message, Park, derive
+from esb.pipeline import Route
+from esb.plan import Divert, Failure, Hold, Ignore, Policy, RetryAfter
+from esb.records import Parked, Record
+from esb.runtime.history import exception, parked, record
+
+HEAL = 2.0
+"""Seconds after which work is lent again when the channel or the store, not the message, is the cause."""
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What a delivery ends with: its settlement, and what must be durable before that."""
+
+    settlement: Settlement
+    sends: list[Addressed] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """A failure at a place (step path or endpoint) and who must act if it becomes an exception."""
+
+    cause: Exception
+    place: str
+    owner: str = ""
+
+
+def fail(delivery: Delivery, message: Message | None, failed: Failed, policy: Policy, now: float) -> Outcome:
+    """Ask the policy and obey; infrastructure that failed is nobody's fault and counts no attempt."""
+    cause = failed.cause
+    if isinstance(cause, ChannelError | StoreError):
+        return Outcome(Retry(delivery, HEAL, counted=False))
+    if message is None:
+        message, _ = unpack(delivery.packet, read_body=False)
+        return _exception(delivery, message, failed, str(cause), now)
+    attempt = delivery.packet.attempt
+    verdict = policy(Failure(failure_class(cause), str(cause), attempt, getattr(cause, "retry_after", None)))
+    if isinstance(verdict, RetryAfter):
+        text = f"{cause}; attempt {attempt}, next in {verdict.seconds:g} s"
+        line = record(message, "retry", now, place=failed.place, text=text, attempt=attempt)
+        return Outcome(Retry(delivery, verdict.seconds), records=[line])
+    if isinstance(verdict, Ignore):
+        line = record(message, "filtered", now, place=failed.place, text=f"{verdict.reason}: {cause}")
+        return Outcome(Ack(delivery), records=[line])
+    if isinstance(verdict, Divert):
+        send = Addressed(f"delivery/{verdict.endpoint}", pack(message))
+        line = record(message, "sent", now, place=failed.place, text=f"{send.to}: {cause}", child=message.id)
+        return Outcome(Ack(delivery), [send], [line])
+    if isinstance(verdict, Hold):
+        failed = Failed(cause, verdict.place, failed.owner)
+    return _exception(delivery, message, failed, verdict.reason, now)
+
+
+def _exception(delivery: Delivery, message: Message, failed: Failed, reason: str, now: float) -> Outcome:
+    send = exception(delivery, message, (failed.place, failed.owner), reason, now, failure_class(failed.cause))
+    line = record(message, "dead", now, place=failed.place, text=reason, attempt=delivery.packet.attempt)
+    return Outcome(Ack(delivery), [send], [line])
+
+
+def hold(park: Park, route: Route, now: float) -> tuple[Addressed, Record]:
+    """Return a held message on its way to the store; released, it goes on behind its step."""
+    message = park.message
+    row = Parked(
+        id=derive("hold", message.id, message.generation, park.step),
+        place=park.place,
+        reason=park.reason,
+        at=now,
+        origin=f"route/{route.name}",
+        packet=pack(message, at=park.step, order_key=route.order_key(message) if route.order_key else ""),
+        message_id=message.id,
+        generation=message.generation,
+        route=route.name,
+        step=park.step,
+        owner=route.owner,
+        partner=message.partner,
+        correlation_id=message.correlation_id,
+        keys=message.keys,
+    )
+    return parked(row), record(message, "held", now, place=park.step, text=f"{park.place}: {park.reason}")
