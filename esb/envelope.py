@@ -206,3 +206,13 @@ def unpack(packet: Packet, read_body: bool = True) -> tuple[Message, str]:
         keys=meta.keys,
     )
     return message, meta.at
+
+
+def restart(packet: Packet, generation: int | None = None, release: str | None = None) -> Packet:
+    """Return a packet as a person starts it anew: first attempt, perhaps a new generation and today's release."""
+    meta = _read_meta(packet.meta)
+    if generation is not None:
+        meta = msgspec.structs.replace(meta, generation=generation)
+    if release is not None:
+        meta = msgspec.structs.replace(meta, release=release)
+    return msgspec.structs.replace(packet, meta=_metas.encode(meta).decode(), attempt=1, due=0.0)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from msgspec.structs import replace
+
 from esb.edge import Accepted, Part, Receipt
 from esb.envelope import Addressed, pack
 from esb.errors import ConflictError, DefinitionError, FormatError, TooLargeError
@@ -92,7 +94,11 @@ class _Taking:
             self._check_size(taken)
             await self._take(reader.feed(chunk), publish, advance)
         await self._take(reader.end(), publish, advance)
-        self._received(self._note(self._base), f"{self.documents} documents, {self.bad} bad")
+        if self.documents != 1 or self.bad:
+            text = f"{self._receipt.name}: {self.documents} documents, {self.bad} bad"
+            self._records.append(
+                record(self._note(self._base), "received", self._at, text=text, place=self._plan.endpoint)
+            )
         await self._flush(publish)
         await advance((self._key, self.documents, True))
 
@@ -141,6 +147,7 @@ class _Taking:
         message = self._message(part)
         if part.error:
             self._window.append(parked(self._exception(message, part)))
+            self._received(message)
             self._records.append(
                 record(message, "dead", self._at, text=part.error, place=f"intake/{self._plan.endpoint}")
             )
@@ -150,7 +157,7 @@ class _Taking:
         order = route.order_key(message) if route.order_key is not None else ""
         packet = await check_in(self._bus.store, message, pack(message, order_key=order), self._bus.limits.claim_bytes)
         self._window.append(Addressed(f"route/{self._plan.route}", packet))
-        self._received(message, self._receipt.name)
+        self._received(message)
 
     def _message(self, part: Part) -> Message:
         name = derive(self._base, self.documents)
@@ -202,8 +209,13 @@ class _Taking:
             correlation_id=message.correlation_id,
         )
 
-    def _received(self, message: Message, text: str) -> None:
-        self._records.append(record(message, "received", self._at, text=text, place=self._plan.endpoint))
+    def _received(self, message: Message) -> None:
+        """Tell that the delivery held this document; searchable by the document's keys and by its own id."""
+        whole = replace(message, id=self._base)
+        text = self._receipt.name or self._receipt.key
+        self._records.append(
+            record(whole, "received", self._at, text=text, place=self._plan.endpoint, child=message.id)
+        )
 
     async def _flush(self, publish: Coalesce[Sequence[Addressed], None]) -> None:
         window, records = self._window, self._records

@@ -1,0 +1,118 @@
+"""Exceptions and holds: what waits for a person, and what a person may decide. Every decision names who and why."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from msgspec import Struct
+
+from esb.envelope import Addressed, Packet, encode_document, restart, unpack
+from esb.errors import UsageError
+from esb.message import derive
+from esb.ports import Clock, Store
+from esb.records import LedgerKey, Parked, ParkedFilter, Record, RecordKind
+
+
+class Decision(Struct, frozen=True):
+    """Who decided, why, and (for a retry) the body that was edited and whether the old release is kept."""
+
+    who: str
+    reason: str = ""
+    body: bytes | None = None
+    as_then: bool = False
+
+
+class Desk:
+    """Where a person decides about parked messages. Each verb is a compare-and-set: the first decision counts."""
+
+    def __init__(self, store: Store, clock: Clock, release: str) -> None:
+        self._store, self._clock, self._release = store, clock, release
+
+    async def find(self, identity: str) -> Parked:
+        """Return one parked message by its id, the id of its message, or an unambiguous beginning of either.
+
+        Raises:
+            UsageError: None or several match.
+        """
+        rows = await self._store.parked(ParkedFilter(state=None, limit=10_000))
+        exact = [row for row in rows if identity in (row.id, row.message_id)]
+        found = exact or [row for row in rows if row.id.startswith(identity) or row.message_id.startswith(identity)]
+        if not found:
+            raise UsageError(f"no exception and no hold has the id {identity!r}; `esb dead list` shows what waits")
+        if len(found) > 1 and not exact:
+            raise UsageError(f"{identity!r} begins {len(found)} ids; give more of it")
+        return next((row for row in found if row.state == "open"), found[0])
+
+    async def retry(self, row: Parked, decision: Decision) -> bool:
+        """Start it again where it failed; false if someone decided before.
+
+        A route starts a new generation, so that its asks are asked anew. A delivery keeps its generation, and with
+        it the receiver's idempotency key, unless the ledger says that it was done.
+        """
+        packet = restart(row.packet, release=None if decision.as_then else self._release)
+        if decision.body is not None:
+            packet = Packet(packet.id, decision.body, _content(packet), packet.meta, 1, 0.0, packet.order_key)
+        if await self._starts_anew(row, decision):
+            packet = restart(packet, generation=row.generation + 1)
+        return await self._decide(row, "retried", Addressed(row.origin, packet), decision)
+
+    async def release(self, row: Parked, decision: Decision) -> bool:
+        """Let a held message go on behind its step; it keeps its generation and its pinned release."""
+        if row.failure_class:
+            raise UsageError(f"{row.id[:12]} is an exception, not a hold; retry or discard it")
+        return await self._decide(row, "released", Addressed(row.origin, row.packet), decision)
+
+    async def discard(self, row: Parked, decision: Decision) -> bool:
+        """Give it up, for a reason; the keys that it reserved are free again, and `restore` takes it back."""
+        if not decision.reason:
+            raise UsageError("say why it is discarded: --reason '…'")
+        done = await self._decide(row, "discarded", None, decision)
+        if done:
+            owner = f"{row.message_id}.{row.generation}" if row.generation else row.message_id
+            await self._store.free([owner])
+        return done
+
+    async def restore(self, row: Parked, decision: Decision) -> bool:
+        """Take a discard back: it waits for a person again."""
+        if row.state != "discarded":
+            raise UsageError(f"{row.id[:12]} is {row.state}, not discarded")
+        return await self._decide(row, "open", None, decision)
+
+    async def _starts_anew(self, row: Parked, decision: Decision) -> bool:
+        if not row.origin.startswith("delivery/") or decision.body is not None:
+            return True
+        key = LedgerKey(row.origin.partition("/")[2], row.message_id, row.generation)
+        entry = (await self._store.entries([key])).get(key)
+        return entry is not None and entry.state == "done"
+
+    async def _decide(self, row: Parked, state: str, send: Addressed | None, decision: Decision) -> bool:
+        now = self._clock.now()
+        kinds: dict[str, RecordKind] = {"open": "restored", "retried": "retried", "released": "released"}
+        kind = kinds.get(state, "discarded")
+        text = f"by {decision.who}" + (f": {decision.reason}" if decision.reason else "")
+        line = Record(
+            id=derive("decision", row.id, kind, str(now)),
+            kind=kind,
+            message_id=row.message_id,
+            at=now,
+            generation=row.generation,
+            route=row.route,
+            place=row.place,
+            text=text,
+            correlation_id=row.correlation_id,
+            partner=row.partner,
+            keys=row.keys,
+        )
+        return await self._store.decide(row, state, send, line)
+
+
+def _content(packet: Packet) -> Literal["json", "bytes"]:
+    return "bytes" if packet.content == "bytes" else "json"
+
+
+def body_text(packet: Packet, limit: int = 20_000) -> str:
+    """Return the body of a parked packet for people: JSON as it is, other bytes as text, cut at `limit`."""
+    message, _ = unpack(packet, read_body=False)
+    raw = message.body if isinstance(message.body, bytes) else encode_document(str(message.body))
+    text = raw.decode("utf-8", "replace")
+    return text if len(text) <= limit else f"{text[:limit]}… ({len(raw)} bytes)"

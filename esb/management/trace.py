@@ -1,0 +1,138 @@
+"""Where is it, and who must act? The history of a message and all that came of it, told in one sentence and a list."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from msgspec import Struct
+
+from esb.ports import Store
+from esb.records import Parked, ParkedFilter, Record
+
+
+class Fate(Struct, frozen=True):
+    """How one destination, or the way there, stands: `state` is done, waiting, exception or ended."""
+
+    message_id: str
+    place: str
+    state: str
+    sentence: str
+    at: float
+
+
+class Trace(Struct, frozen=True):
+    """A message's whole story: the sentence to say on the telephone, one fate per destination, and the records."""
+
+    identity: str
+    sentence: str
+    waits_on: str
+    fates: tuple[Fate, ...]
+    records: tuple[Record, ...]
+    parked: tuple[Parked, ...]
+
+
+async def find(store: Store, key: str, limit: int = 50) -> list[Trace]:
+    """Return the traces of every message that the text names: business key, message id or file name; newest first."""
+    records = await store.search(key, limit * 20)
+    origins = dict.fromkeys(record.correlation_id or record.message_id for record in records)
+    traces = [await trace(store, origin) for origin in list(origins)[:limit]]
+    return sorted(traces, key=lambda found: -(found.records[0].at if found.records else 0.0))
+
+
+async def trace(store: Store, identity: str) -> Trace:
+    """Return the story of one message id; an unknown id gives a trace without records."""
+    records = sorted(await store.history(identity), key=_in_order)
+    ids = tuple(dict.fromkeys(record.message_id for record in records)) or (identity,)
+    waiting = list(await store.parked(ParkedFilter(ids=ids, state=None, limit=1000)))
+    fates = tuple(_fates(records, waiting))
+    sentence, waits_on = _sentence(identity, records, fates, waiting)
+    return Trace(identity, sentence, waits_on, fates, tuple(records), tuple(waiting))
+
+
+_RANK = {"received": 0, "note": 1, "routed": 2, "sent": 3, "published": 3, "held": 4, "retry": 5, "delivered": 7}
+
+
+def _in_order(record: Record) -> tuple[float, int, str]:
+    return record.at, _RANK.get(record.kind, 5), record.id
+
+
+def _fates(records: Sequence[Record], waiting: Sequence[Parked]) -> list[Fate]:
+    """Return one fate per destination that was chosen, and one per way that ended without."""
+    by_message: dict[str, list[Record]] = {}
+    for record in records:
+        by_message.setdefault(record.message_id, []).append(record)
+    parked = {row.message_id: row for row in waiting if row.state == "open"}
+    fates: list[Fate] = []
+    for record in records:
+        if record.kind == "sent" and record.text.startswith("delivery/"):
+            fates.append(_delivery(record, by_message.get(record.child, []), parked))
+        elif record.kind in ("filtered", "duplicate") and record.place and not _was_delivered(by_message, record):
+            fates.append(Fate(record.message_id, record.place, "ended", f"{record.kind}: {record.text}", record.at))
+    sent = {record.child for record in records if record.kind == "sent"}
+    fates.extend(_waiting(row) for row in parked.values() if row.message_id not in sent)
+    retries = [line[-1] for name, line in by_message.items() if line[-1].kind == "retry" and name not in sent]
+    fates.extend(Fate(last.message_id, last.place, "waiting", _retrying(last), last.at) for last in retries)
+    return fates
+
+
+def _was_delivered(by_message: Mapping[str, Sequence[Record]], record: Record) -> bool:
+    return any(line.kind == "delivered" for line in by_message.get(record.message_id, ()))
+
+
+def _delivery(sent: Record, lines: Sequence[Record], parked: Mapping[str, Parked]) -> Fate:
+    place = sent.text.partition("/")[2].partition(":")[0]
+    if sent.child in parked:
+        return _waiting(parked[sent.child])
+    delivered = [line for line in lines if line.kind == "delivered"]
+    if delivered:
+        last = delivered[-1]
+        detail = f" ({last.text})" if last.text else ""
+        return Fate(sent.child, place, "done", f"delivered to {place}{detail}", last.at)
+    closing = [line for line in lines if line.kind in ("filtered", "discarded", "retry")]
+    if closing and closing[-1].kind == "retry":
+        return Fate(sent.child, place, "waiting", _retrying(closing[-1]), closing[-1].at)
+    if closing:
+        return Fate(sent.child, place, "ended", f"{closing[-1].kind} at {place}: {closing[-1].text}", closing[-1].at)
+    return Fate(sent.child, place, "waiting", f"on its way to {place}", sent.at)
+
+
+def _retrying(record: Record) -> str:
+    return f"{record.place} failed, and it is tried again by itself: {record.text}"
+
+
+def _waiting(row: Parked) -> Fate:
+    if row.failure_class:
+        return Fate(row.message_id, row.place, "exception", f"stopped at {row.place}: {row.reason}", row.at)
+    return Fate(row.message_id, row.place, "waiting", f"held in {row.place}: {row.reason}", row.at)
+
+
+def _sentence(
+    identity: str, records: Sequence[Record], fates: Sequence[Fate], waiting: Sequence[Parked]
+) -> tuple[str, str]:
+    """Return what to say and who must act; the worst fate speaks first."""
+    if not records:
+        return f"Nothing here is known as {identity}.", ""
+    for row in waiting:
+        if row.state == "open":
+            verb = "stopped" if row.failure_class else "is held"
+            owner = row.owner or "whoever is on duty"
+            hint = "release" if not row.failure_class else "retry"
+            return f"It {verb} at {row.place}: {row.reason}. {owner} must act (esb dead {hint} {row.id[:12]}).", owner
+    moving = [fate for fate in fates if fate.state == "waiting"]
+    if moving:
+        return f"It is under way: {moving[-1].sentence}. Nobody needs to act.", "system"
+    done = [fate for fate in fates if fate.state == "done"]
+    if done:
+        last = max(done, key=lambda fate: fate.at)
+        places = ", ".join(dict.fromkeys(fate.place for fate in done))
+        return f"It is done: delivered to {places}; the last at {clock_text(last.at)}.", ""
+    if fates:
+        return f"It ended without a delivery: {fates[-1].sentence}.", ""
+    last_record = records[-1]
+    return f"It was {last_record.kind} at {clock_text(last_record.at)} and nothing more is known yet.", "system"
+
+
+def clock_text(at: float) -> str:
+    """Return a time for people: UTC, to the second."""
+    return datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
