@@ -209,10 +209,14 @@ def unpack(packet: Packet, read_body: bool = True) -> tuple[Message, str]:
 
 
 def restart(packet: Packet, generation: int | None = None, release: str | None = None) -> Packet:
-    """Return a packet as a person starts it anew: first attempt, perhaps a new generation and today's release."""
+    """Return a packet as a person starts it anew: first attempt, perhaps a new generation and today's release.
+
+    The header `restarts` counts how often: what fails again is a new exception, not the one that was decided.
+    """
     meta = _read_meta(packet.meta)
     if generation is not None:
         meta = msgspec.structs.replace(meta, generation=generation)
     if release is not None:
         meta = msgspec.structs.replace(meta, release=release)
-    return msgspec.structs.replace(packet, meta=_metas.encode(meta).decode(), attempt=1, due=0.0)
+    headers = {**packet.headers, "restarts": str(int(packet.headers.get("restarts", "0")) + 1)}
+    return msgspec.structs.replace(packet, meta=_metas.encode(meta).decode(), attempt=1, due=0.0, headers=headers)

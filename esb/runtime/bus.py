@@ -8,6 +8,7 @@ from typing import Protocol
 
 from esb.plan import Plan
 from esb.ports import Answers, Channel, Clock, Log, Store
+from esb.runtime.suspects import Suspects
 
 
 class Plans(Protocol):
@@ -43,4 +44,5 @@ class Bus:
     log: Log
     answers: Mapping[str, Answers] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
-    worker: str = "worker"
+    suspects: Suspects | None = None
+    """Where a worker marks which message it runs alone; None = crashes are not told apart."""

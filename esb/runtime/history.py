@@ -63,9 +63,10 @@ def exception(
     The packet is the original, so that a retry starts where the message was lent.
     """
     where, owner = place
+    restarts = delivery.packet.headers.get("restarts", "0")
     return parked(
         Parked(
-            id=derive("parked", message.id, message.generation, delivery.channel, where),
+            id=derive("parked", message.id, message.generation, delivery.channel, where, restarts),
             place=where,
             reason=reason[:_TEXT],
             at=at,

@@ -96,9 +96,7 @@ class _Taking:
         await self._take(reader.end(), publish, advance)
         if self.documents != 1 or self.bad:
             text = f"{self._receipt.name}: {self.documents} documents, {self.bad} bad"
-            self._records.append(
-                record(self._note(self._base), "received", self._at, text=text, place=self._plan.endpoint)
-            )
+            self._log(self._note(self._base), "received", text, self._plan.endpoint)
         await self._flush(publish)
         await advance((self._key, self.documents, True))
 
@@ -148,9 +146,7 @@ class _Taking:
         if part.error:
             self._window.append(parked(self._exception(message, part)))
             self._received(message)
-            self._records.append(
-                record(message, "dead", self._at, text=part.error, place=f"intake/{self._plan.endpoint}")
-            )
+            self._log(message, "dead", part.error, f"intake/{self._plan.endpoint}")
             return
         message = self._plan.keys(message)
         route = self._bus.plans.current.routes[self._plan.route]
@@ -188,7 +184,7 @@ class _Taking:
         name = derive(self._base, "ack", self._acknowledged)
         message = self._note(name).with_body(part.body, format="acknowledgment").with_headers(part.envelope)
         self._window.append(Addressed(f"delivery/{self._plan.acknowledge}", pack(message)))
-        self._records.append(record(message, "acknowledged", self._at, place=self._plan.acknowledge, child=name))
+        self._log(message, "acknowledged", "", self._plan.acknowledge, name)
 
     def _exception(self, message: Message, part: Part) -> Parked:
         place = f"intake/{self._plan.endpoint}"
@@ -213,9 +209,10 @@ class _Taking:
         """Tell that the delivery held this document; searchable by the document's keys and by its own id."""
         whole = replace(message, id=self._base)
         text = self._receipt.name or self._receipt.key
-        self._records.append(
-            record(whole, "received", self._at, text=text, place=self._plan.endpoint, child=message.id)
-        )
+        self._log(whole, "received", text, self._plan.endpoint, message.id)
+
+    def _log(self, message: Message, kind: RecordKind, text: str, place: str, child: str = "") -> None:
+        self._records.append(record(message, kind, self._at, text=text, place=place, child=child))
 
     async def _flush(self, publish: Coalesce[Sequence[Addressed], None]) -> None:
         window, records = self._window, self._records

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from esb.envelope import Ack, Addressed, Delivery, Retry, pack
-from esb.errors import ChannelError, EsbError, PublishError, StoreError, TooLargeError
+from esb.errors import ChannelError, EsbError, MessageError, PublishError, StoreError, TooLargeError
 from esb.message import Message, Send
 from esb.pipeline import StepFailure, run
 from esb.records import Record
@@ -65,10 +65,20 @@ class Router:
         if route is None:
             item.error = LookupError(f"release {plan.release} has no route {self._route!r}")
             return
+        suspects = self._bus.suspects if item.delivery.redelivered else None
+        if suspects is not None and suspects.guilty(message.id):
+            item.error = MessageError(
+                "it has stopped several workers, each time while it ran alone; look at its content"
+            )
+            return
+        if suspects is not None:
+            suspects.begin(message.id)
         try:
             begin(item, run(route, message, item.at), waiting)
         except Exception as error:  # the consumer's broad catch: it ends in a verdict
             item.error = error
+        if suspects is not None:
+            suspects.clear(message.id)
 
     async def _settle(self, items: Sequence[Item]) -> None:
         """Publish what the items want to leave, then ack; what is not known to be durable is lent again."""
