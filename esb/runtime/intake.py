@@ -12,7 +12,7 @@ from esb.envelope import Addressed, pack
 from esb.errors import ConflictError, DefinitionError, FormatError, TooLargeError
 from esb.message import Message, derive
 from esb.plan import IntakePlan
-from esb.records import IntakeKey, Parked, Record, Reservation
+from esb.records import IntakeKey, Parked, Record, RecordKind, Reservation
 from esb.runtime.bus import Bus
 from esb.runtime.claims import check_in
 from esb.runtime.coalesce import Coalesce

@@ -67,9 +67,7 @@ class Router:
             return
         suspects = self._bus.suspects if item.delivery.redelivered else None
         if suspects is not None and suspects.guilty(message.id):
-            item.error = MessageError(
-                "it has stopped several workers, each time while it ran alone; look at its content"
-            )
+            item.error = MessageError("it has stopped several workers, each time alone; look at its content")
             return
         if suspects is not None:
             suspects.begin(message.id)
