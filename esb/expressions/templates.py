@@ -1,0 +1,193 @@
+"""Expressions and templates: from text to a compiled function, and from what goes wrong to a plain sentence."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Mapping
+from typing import Any, Literal, NamedTuple, NoReturn
+
+from jinja2 import Template, TemplateError, nodes
+
+from esb.errors import ExpressionError, ExpressionSyntaxError, MessageError, TooLargeError
+from esb.expressions.budget import OUTPUT, limited
+from esb.expressions.checks import check, walk
+from esb.expressions.jinja_code import compile_text, compile_typed
+from esb.expressions.paths import render_path
+from esb.expressions.sandbox import SANDBOX, Sandbox, parse
+from esb.expressions.scope import NAMES, Scope
+
+LONGEST = 16_000
+"""Longest expression or text value in characters; longer ones belong into a template file."""
+LONGEST_TEMPLATE = 1_000_000
+
+FAILURES = (TemplateError, TypeError, ValueError, LookupError, ArithmeticError, AttributeError, RecursionError)
+"""What running an expression can raise because of the values that it met."""
+
+_TYPES = {"NoneType": "null", "str": "text", "dict": "an object", "list": "a list", "bool": "true or false"}
+_TYPE_NAME = re.compile(r"'?\b(NoneType|str|dict|list|bool|int|float|(?:decimal\.)?Decimal|datetime\.datetime)\b'?")
+
+
+def short(source: str) -> str:
+    """Return a source for an error text: on one line, not too long."""
+    line = " ".join(source.split())
+    return line if len(line) <= 100 else f"{line[:97]}…"
+
+
+def fail(source: str, error: Exception) -> NoReturn:
+    """Raise what an expression raised as an error of the message, with its source and a plain sentence."""
+    if isinstance(error, TooLargeError):
+        raise TooLargeError(f"{short(source)}: {error}") from error
+    if isinstance(error, ZeroDivisionError):
+        text = "division by zero"
+    elif isinstance(error, RecursionError):
+        text = "it calls itself without end"
+    elif isinstance(error, MessageError):
+        text = str(error)
+    elif isinstance(error, ArithmeticError):
+        text = "the calculation has no result (division by zero, or a number that is too large)"
+    else:
+        text = _plain(str(error)) or type(error).__name__
+    raise ExpressionError(f"{short(source)}: {text}") from error
+
+
+def _plain(text: str) -> str:
+    """Say in plain words what Python says about types."""
+    found = re.fullmatch(r"'(.+)' not supported between instances of '(.+)' and '(.+)'", text)
+    if found:
+        return f"cannot compare {_type(found.group(2))} with {_type(found.group(3))}"
+    found = re.fullmatch(r"unsupported operand type\(s\) for (.+): '(.+)' and '(.+)'", text)
+    if found:
+        return f"cannot calculate with {_type(found.group(2))} and {_type(found.group(3))} (operator {found.group(1)})"
+    if text.startswith("can only concatenate"):
+        return "cannot add text and something else; write ~ to join text"
+    return _TYPE_NAME.sub(lambda match: _type(match.group(1)), text)
+
+
+def _type(name: str) -> str:
+    return _TYPES.get(name, "a date" if "date" in name else "a number")
+
+
+class Jinja(NamedTuple):
+    """A compiled value: what it is, the function (root, scope) -> value, what it reads."""
+
+    kind: Literal["expression", "text"]
+    run: Callable[[Any, Scope], Any]
+    paths: tuple[str, ...]
+    names: tuple[str, ...]
+
+
+def compile_jinja(source: str, names: Collection[str] = NAMES) -> Jinja:
+    """Return the compiled form of a text that holds `{{` or `{%`.
+
+    Raises:
+        ExpressionSyntaxError: It does not parse, or can never work; `offset` says at which character.
+    """
+    if len(source) > LONGEST:
+        raise ExpressionSyntaxError(f"the expression is longer than {LONGEST} characters", help="use a template file")
+    template = parse(SANDBOX, source)
+    try:
+        read = tuple(check(template, source, names))
+        single = _single(template)
+        parts = _parts(template)
+        if single is not None:
+            return Jinja("expression", _guarded(source, compile_typed(single)), _paths(template), read)
+        if parts is not None:
+            return Jinja("text", _guarded(source, compile_text(parts)), _paths(template), read)
+    except RecursionError:
+        raise ExpressionSyntaxError("the expression is nested too deep") from None
+    render = compile_template(source, names=names)
+    return Jinja("text", lambda root, scope: render(scope), _paths(template), read)
+
+
+def _guarded(source: str, function: Callable[[Any, Any], Any]) -> Callable[[Any, Scope], Any]:
+    def run(root: Any, scope: Scope) -> Any:
+        try:
+            return function(root, scope)
+        except (MessageError, *FAILURES) as error:
+            fail(source, error)
+
+    return run
+
+
+def _single(template: nodes.Template) -> nodes.Expr | None:
+    """Return the expression if it is all there is."""
+    if len(template.body) == 1 and isinstance(template.body[0], nodes.Output):
+        parts = template.body[0].nodes
+        if len(parts) == 1 and not isinstance(parts[0], nodes.TemplateData):
+            return parts[0]
+    return None
+
+
+def _parts(template: nodes.Template) -> list[nodes.Expr] | None:
+    """Return text and expressions if there are no statements."""
+    if not all(isinstance(node, nodes.Output) for node in template.body):
+        return None
+    return [part for node in template.body if isinstance(node, nodes.Output) for part in node.nodes]
+
+
+def compile_template(
+    source: str, includes: Mapping[str, str] | None = None, names: Collection[str] = NAMES
+) -> Callable[[Scope], str]:
+    """Return a function scope -> text for a Jinja template; `includes` are the texts that it may include, by name.
+
+    Raises:
+        ExpressionSyntaxError: The template or one that it includes does not parse, or can never work.
+    """
+    texts = dict(includes or {})
+    sandbox = Sandbox(texts) if texts else SANDBOX
+    for text in (source, *texts.values()):
+        if len(text) > LONGEST_TEMPLATE:
+            raise ExpressionSyntaxError(f"the template is longer than {LONGEST_TEMPLATE} characters")
+        check(parse(sandbox, text), text, names, texts)
+    try:
+        template = sandbox.from_string(source)
+    except (RecursionError, SyntaxError, MemoryError):
+        raise ExpressionSyntaxError("the template is nested too deep") from None
+    except TemplateError as error:
+        raise ExpressionSyntaxError(str(error)) from error
+
+    def render(scope: Scope) -> str:
+        try:
+            return _render(template, scope)
+        except (MessageError, *FAILURES) as error:
+            fail(source, error)
+
+    return render
+
+
+def _render(template: Template, scope: Scope) -> str:
+    pieces: list[str] = []
+    size = 0
+    with limited():
+        for piece in template.generate(scope):
+            size += len(piece)
+            if size > OUTPUT:
+                raise TooLargeError(f"the text is longer than {OUTPUT} characters; cut the document into smaller parts")
+            pieces.append(piece)
+    return "".join(pieces)
+
+
+def _paths(template: nodes.Template) -> tuple[str, ...]:
+    """Return the paths of the document that the expression is known to read, as JSONPath: `body.a.b` is `$.a.b`."""
+    inner: set[int] = set()
+    called = {id(node.node) for node in template.find_all(nodes.Call)}
+    paths: dict[str, None] = {}
+    for node in walk(template):
+        if id(node) in inner or not isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
+            continue
+        keys: list[str | int] = []
+        owner: nodes.Node = node
+        while isinstance(owner, nodes.Getattr | nodes.Getitem):
+            key = owner.attr if isinstance(owner, nodes.Getattr) else _constant(owner.arg)
+            keys = [] if key is None or id(owner) in called else [key, *keys]
+            inner.add(id(owner.node))
+            owner = owner.node
+        if isinstance(owner, nodes.Name) and owner.name == "body":
+            paths[render_path(tuple(keys))] = None
+    return tuple(paths)
+
+
+def _constant(node: nodes.Node) -> str | int | None:
+    if isinstance(node, nodes.Const) and isinstance(node.value, str | int) and not isinstance(node.value, bool):
+        return node.value
+    return None
