@@ -33,6 +33,7 @@ class Deliverer:
 
     def __init__(self, bus: Bus, endpoint: str, sink: Sink) -> None:
         self._bus, self._endpoint, self._sink = bus, endpoint, sink
+        self.endpoint = endpoint
         self._plan: DeliveryPlan = bus.plans.current.deliveries[endpoint]
         plan = self._plan
         parallel = 1 if plan.ordered else plan.concurrency

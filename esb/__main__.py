@@ -1,0 +1,5 @@
+"""`python -m esb`: the command line."""
+
+from esb.cli import main
+
+main()

@@ -1,0 +1,79 @@
+"""The one HTTP listener of a process: webhooks and the control bus side by side."""
+
+from __future__ import annotations
+
+import contextlib
+import socket
+from collections.abc import Generator, Sequence
+from typing import Any
+
+import uvicorn
+from starlette.applications import Starlette
+from starlette.routing import BaseRoute
+
+from esb.errors import UsageError
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its signal handlers: the process has one drain for all its roles."""
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leave the signals alone."""
+        yield
+
+
+class Listener:
+    """Serves the routes on one address; a port of 0 takes a free one."""
+
+    def __init__(self, routes: Sequence[BaseRoute], address: tuple[str, int]) -> None:
+        self._host, self._port = address
+        config = uvicorn.Config(
+            Starlette(routes=list(routes)),
+            loop="none",
+            http="httptools",
+            lifespan="off",
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=30,
+            timeout_graceful_shutdown=10,
+            h11_max_incomplete_event_size=64 * 1024,
+        )
+        self._server = _Server(config)
+        self._socket: socket.socket | None = None
+
+    @property
+    def port(self) -> int:
+        """Return the port that is listened on."""
+        return int(self._socket.getsockname()[1]) if self._socket is not None else self._port
+
+    def bind(self) -> None:
+        """Take the address.
+
+        Raises:
+            UsageError: Someone else has it.
+        """
+        family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
+        taken = socket.socket(family, socket.SOCK_STREAM)
+        taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            taken.bind((self._host, self._port))
+        except OSError as error:
+            taken.close()
+            hint = "choose another with --listen HOST:PORT"
+            raise UsageError(f"cannot listen on {self._host}:{self._port}: {error.strerror}; {hint}") from error
+        taken.listen(2048)
+        taken.setblocking(False)
+        self._socket = taken
+
+    async def serve(self) -> None:
+        """Serve until stopped."""
+        if self._socket is None:
+            self.bind()
+        sockets: list[Any] = [self._socket]
+        await self._server.serve(sockets=sockets)
+
+    def stop(self) -> None:
+        """Finish the requests under way, take no more."""
+        self._server.should_exit = True

@@ -1,0 +1,226 @@
+"""One process of the bus: opens channel and store, starts its roles, and drains when it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from esb.app.answering import EndpointAnswers
+from esb.app.listener import Listener
+from esb.app.logs import Redactor, open_log
+from esb.app.releases import Releases, usable
+from esb.app.world import LiveWorld
+from esb.channels import open_channel
+from esb.errors import EsbError
+from esb.management.api import Api
+from esb.management.metrics import Metrics
+from esb.ports import Answers, Channel, Log, Sink, Store
+from esb.records import ParkedFilter
+from esb.runtime.asking import KeyAnswers
+from esb.runtime.bus import Bus, Limits
+from esb.runtime.clock import SystemClock
+from esb.runtime.delivery import Deliverer
+from esb.runtime.intake import Intaker
+from esb.runtime.recorder import Recorder
+from esb.runtime.router import Router
+from esb.runtime.suspects import Suspects
+from esb.runtime.watchdog import Watchdog
+from esb.settings import Settings
+from esb.stores import open_store
+
+_QUIET = 0.05
+
+
+class Process:
+    """All the roles that the settings name, in one event loop."""
+
+    def __init__(self, settings: Settings, log: Log | None = None) -> None:
+        self.settings = settings
+        self._redactor = Redactor()
+        self.log = log or open_log(settings, self._redactor)
+        self.clock = SystemClock()
+        self.world = LiveWorld(self.clock, self.log, settings.project, settings.state_dir, self._redactor)
+        self.metrics = Metrics()
+        self._sinks: dict[str, Sink] = {}
+        self._sources: list[Any] = []
+        self._roles: list[Any] = []
+        self._tasks: list[asyncio.Task[Any]] = []
+        self._stopping = asyncio.Event()
+        self.listener: Listener | None = None
+
+    async def open(self) -> None:
+        """Check the project, open store and channel, declare what must exist.
+
+        Raises:
+            DefinitionError: The project has errors.
+            ChannelError: The channel is out of reach, or differs from what is declared.
+            StoreError: The store is out of reach or of another version.
+        """
+        project = usable(self.settings.project)
+        self.settings.state_dir.mkdir(parents=True, exist_ok=True)
+        self.store: Store = open_store(self.settings.store_url)
+        await self.store.open()
+        self.releases = Releases(project, self.store)
+        await self.releases.save()
+        self.channel: Channel = open_channel(self.settings.channel_url, self.clock, self.log)
+        await self.channel.open()
+        await self.channel.declare(self.releases.current.topology)
+        self.answers: dict[str, Answers] = {"http": EndpointAnswers(self.sink)}
+        self.bus = Bus(
+            plans=self.releases,
+            channel=self.channel,
+            store=self.store,
+            clock=self.clock,
+            log=self.log,
+            answers=self.answers,
+            limits=Limits(prefetch=self.settings.prefetch, drain=self.settings.drain),
+            suspects=Suspects(self.settings.state_dir / "suspects"),
+        )
+        self.answers["keys"] = KeyAnswers(self.bus)
+        self.intake = Intaker(self.bus)
+
+    def sink(self, endpoint: str) -> Sink:
+        """Return the delivery side of an endpoint, built when it is first needed."""
+        if endpoint not in self._sinks:
+            self._sinks[endpoint] = self.releases.project.endpoints[endpoint].sink(endpoint, self.world)
+        return self._sinks[endpoint]
+
+    async def run(self, once: bool = False) -> None:
+        """Start the roles and work until stopped; with `once`, until what was there has been processed."""
+        watchdog = Watchdog(self.clock, self.log)
+        watchdog.start()
+        try:
+            self._start_roles()
+            pollers = self._start_intake(once)
+            self.log.info(
+                "esb.started", roles=",".join(self.settings.roles), release=self.releases.current.release[:12]
+            )
+            if once:
+                await self._finish_once(pollers)
+            else:
+                await self._stopping.wait()
+        finally:
+            watchdog.stop()
+            await self._drain(pollers)
+
+    def stop(self) -> None:
+        """Ask the process to drain and end; safe to call from a signal handler, more than once."""
+        self._stopping.set()
+
+    async def close(self) -> None:
+        """Close endpoints, channel and store."""
+        for sink in self._sinks.values():
+            await sink.close()
+        if hasattr(self, "channel"):
+            await self.channel.close()
+        if hasattr(self, "store"):
+            await self.store.close()
+
+    def _start_roles(self) -> None:
+        plan, roles = self.releases.current, self.settings.roles
+        if "router" in roles:
+            self._roles.extend(Router(self.bus, name) for name in plan.routes if self._has_channel(f"route/{name}"))
+        if "delivery" in roles:
+            self._roles.extend(Deliverer(self.bus, name, self.sink(name)) for name in plan.deliveries)
+        if "recorder" in roles:
+            self._roles.append(Recorder(self.bus))
+        self._tasks.extend(self._spawn(role.run, type(role).__name__) for role in self._roles)
+
+    def _has_channel(self, name: str) -> bool:
+        return any(spec.name == name for spec in self.releases.current.topology.channels)
+
+    def _start_intake(self, once: bool) -> list[asyncio.Task[Any]]:
+        """Start the pollers and the listener; return the pollers' tasks."""
+        if "intake" not in self.settings.roles:
+            return []
+        routes: list[Any] = []
+        pollers: list[asyncio.Task[Any]] = []
+        for name in self.releases.current.intakes:
+            source: Any = self.releases.project.endpoints[name].source(name, self.world)
+            if hasattr(source, "routes"):
+                routes.extend(source.routes(self.intake))
+            else:
+                pollers.append(self._spawn(partial(source.run, self.intake, once), f"poll {name}"))
+        if not once:
+            api = Api(self.store, {"channel": self._channel_ready, "store": self._store_ready}, self._scrape)
+            self.listener = Listener([*routes, *api.routes()], self.settings.address)
+            self.listener.bind()
+            self._tasks.append(self._spawn(self.listener.serve, "listener"))
+            self.log.info("esb.listening", port=self.listener.port)
+        return pollers
+
+    def _spawn(self, work: Callable[[], Any], name: str) -> asyncio.Task[Any]:
+        return self.clock.spawn(self._guarded(work, name), name)
+
+    async def _guarded(self, work: Callable[[], Any], name: str) -> None:
+        """Run a role; one that ends by a fault of ours takes the process with it, so that it is started again."""
+        try:
+            await work()
+        except asyncio.CancelledError:
+            raise
+        except Exception as error:
+            self.log.error("role.failed", role=name, reason=str(error), exc_info=True)
+            self._stopping.set()
+            raise
+
+    async def _finish_once(self, pollers: list[asyncio.Task[Any]]) -> None:
+        """Wait until the sources have nothing and the channels are empty but for what waits for a later try."""
+        if pollers:
+            await asyncio.gather(*pollers)
+        names = [spec.name for spec in self.releases.current.topology.channels]
+        quiet = 0
+        while quiet < 2 and not self._stopping.is_set():
+            depths = await self.channel.depth([*names, "journal", "dead"])
+            busy = any(depth.ready + depth.lent for depth in depths.values())
+            quiet = 0 if busy else quiet + 1
+            await self.clock.sleep(_QUIET)
+
+    async def _drain(self, pollers: list[asyncio.Task[Any]]) -> None:
+        """Stop intake first, then finish what is under way, inside the drain time."""
+        if self.listener is not None:
+            self.listener.stop()
+        for poller in pollers:
+            poller.cancel()
+        recorders = [role for role in self._roles if isinstance(role, Recorder)]
+        others = [role for role in self._roles if not isinstance(role, Recorder)]
+        for group in (others, recorders):
+            if group:
+                stops = [self.clock.spawn(role.stop(), "stop") for role in group]
+                await asyncio.wait(stops, timeout=self.settings.drain)
+        waiting = [task for task in (*self._tasks, *pollers) if not task.done()]
+        if waiting:
+            _, late = await asyncio.wait(waiting, timeout=self.settings.drain / 4)
+            for task in late:
+                task.cancel()
+            with contextlib.suppress(Exception):
+                await asyncio.gather(*late, return_exceptions=True)
+
+    async def _channel_ready(self) -> str:
+        await self.channel.depth(["journal"])
+        return "reachable"
+
+    async def _store_ready(self) -> str:
+        await self.store.parked(ParkedFilter(limit=1))
+        return "reachable"
+
+    async def _scrape(self) -> bytes:
+        names = [spec.name for spec in self.releases.current.topology.channels]
+        depths = await self.channel.depth([*names, "journal", "dead"])
+        breakers = {role.endpoint: role.breaker.state for role in self._roles if isinstance(role, Deliverer)}
+        parked: dict[str, int] = {}
+        for row in await self.store.parked(ParkedFilter(limit=10_000)):
+            parked[row.failure_class] = parked.get(row.failure_class, 0) + 1
+        return self.metrics.render(depths, breakers, parked)
+
+
+async def serve(process: Process, once: bool = False) -> None:
+    """Open, run and close a process; what it opened is closed whatever happens."""
+    try:
+        await process.open()
+        await process.run(once)
+    finally:
+        with contextlib.suppress(EsbError):
+            await process.close()

@@ -1,0 +1,227 @@
+"""esb dead: messages that wait for a person, and what the person decides."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from esb.cli.desk import desk, opened, person
+from esb.cli.options import AsJson, ProjectDir, StoreUrl, settings_of
+from esb.cli.output import emit, say, table
+from esb.cli.run import run_async
+from esb.errors import UsageError
+from esb.management.exceptions import Decision, Desk, body_text
+from esb.management.trace import clock_text
+from esb.records import Parked, ParkedFilter
+
+app = typer.Typer(no_args_is_help=True, help="Exceptions and holds: list, show, retry, release, discard, restore.")
+
+Ids = Annotated[list[str] | None, typer.Argument(metavar="[ID]...", help="Ids, or the beginning of one.")]
+Group = Annotated[str, typer.Option("--group", help="All of one group (see `esb dead list --groups`).")]
+Place = Annotated[str, typer.Option("--place", help="All that stopped or wait at this place.")]
+Why = Annotated[str, typer.Option("--reason", help="Why; it is written into the history.")]
+Sure = Annotated[bool, typer.Option("--yes", help="Do it; without it several are only counted.")]
+
+
+@app.command("list")
+def list_(
+    project: ProjectDir = Path(),
+    store: StoreUrl = "",
+    json: AsJson = False,
+    state: Annotated[str, typer.Option(help="open, retried, released, discarded or all.")] = "open",
+    route: Annotated[str, typer.Option(help="Of this route.")] = "",
+    place: Place = "",
+    key: Annotated[str, typer.Option(help="With this business key.")] = "",
+    groups: Annotated[bool, typer.Option("--groups", help="One line a cause.")] = False,
+    limit: Annotated[int, typer.Option(min=1)] = 100,
+) -> None:
+    """List what waits for a person, oldest first."""
+    where = ParkedFilter(
+        state=None if state == "all" else state, place=place or None, route=route or None, key=key or None, limit=limit
+    )
+    run_async(_list(settings_store(project, store), where, json, groups))
+
+
+def settings_store(project: Path, store: str) -> tuple[Path, str]:
+    """Return what names a store, as one value."""
+    return project, store
+
+
+async def _list(at: tuple[Path, str], where: ParkedFilter, json: bool, groups: bool) -> None:
+    async with opened(settings_of(at[0], store=at[1])) as open_:
+        rows = await open_.parked(where)
+    if json:
+        for row in rows:
+            emit(_data(row))
+    elif groups:
+        counts = Counter(row.fingerprint for row in rows)
+        first = {row.fingerprint: row for row in reversed(rows)}
+        lines = [(group, n, first[group].place, first[group].reason) for group, n in counts.most_common()]
+        table(("group", "messages", "place", "first of them"), lines)
+    else:
+        lines_ = [
+            (row.id[:12], clock_text(row.at), row.failure_class or "hold", row.place, row.owner, _keys(row), row.reason)
+            for row in rows
+        ]
+        table(("id", "since", "class", "place", "owner", "keys", "reason"), lines_)
+        say(f"{len(rows)} wait" if rows else "Nothing waits for a person.")
+
+
+@app.command()
+def show(
+    identity: Annotated[str, typer.Argument(metavar="ID")],
+    project: ProjectDir = Path(),
+    store: StoreUrl = "",
+    json: AsJson = False,
+) -> None:
+    """Show one: the reason, the place, who must act, and its content."""
+    run_async(_show(identity, project, store, json))
+
+
+async def _show(identity: str, project: Path, store: str, json: bool) -> None:
+    async with desk(project, store) as (_, at):
+        row = await at.find(identity)
+    body = body_text(row.packet)
+    if json:
+        emit({**_data(row), "body": body})
+        return
+    kind = f"an exception ({row.failure_class})" if row.failure_class else "a hold"
+    print(f"{row.id[:12]} is {kind}, {row.state}, since {clock_text(row.at)}")
+    for name, value in (
+        ("reason", row.reason), ("place", row.place), ("route", row.route), ("owner", row.owner), ("keys", _keys(row)),
+        ("partner", row.partner), ("message", row.message_id), ("group", row.fingerprint),
+    ):  # fmt: skip
+        if value:
+            print(f"  {name}: {value}")
+    print(body)
+
+
+@app.command()
+def retry(
+    ids: Ids = None,
+    project: ProjectDir = Path(),
+    store: StoreUrl = "",
+    group: Group = "",
+    place: Place = "",
+    reason: Why = "",
+    edit: Annotated[Path | None, typer.Option("--body", help="A file with the corrected content.")] = None,
+    as_then: Annotated[bool, typer.Option("--as-then", help="With the definitions it came in under.")] = False,
+    yes: Sure = False,
+) -> int:
+    """Start again where it failed, with today's definitions."""
+    body = edit.read_bytes() if edit else None
+    if body is not None and len(ids or ()) != 1:
+        raise UsageError("--body goes with exactly one ID")
+    decision = Decision(person(), reason, body, as_then)
+    return int(run_async(_each((project, store), _Choice(ids or [], group, place), yes, "retried", _retry(decision))))
+
+
+@app.command()
+def release(
+    ids: Ids = None,
+    project: ProjectDir = Path(),
+    store: StoreUrl = "",
+    place: Place = "",
+    reason: Why = "",
+    yes: Sure = False,
+) -> int:
+    """Let held messages go on behind the step that held them."""
+    decision = Decision(person(), reason)
+
+    async def do(at: Desk, row: Parked) -> bool:
+        return await at.release(row, decision)
+
+    return int(run_async(_each((project, store), _Choice(ids or [], "", place), yes, "released", do)))
+
+
+@app.command()
+def discard(
+    ids: Ids = None,
+    project: ProjectDir = Path(),
+    store: StoreUrl = "",
+    group: Group = "",
+    place: Place = "",
+    reason: Why = "",
+    yes: Sure = False,
+) -> int:
+    """Give messages up, for a reason; `restore` takes it back."""
+    decision = Decision(person(), reason)
+
+    async def do(at: Desk, row: Parked) -> bool:
+        return await at.discard(row, decision)
+
+    return int(run_async(_each((project, store), _Choice(ids or [], group, place), yes, "discarded", do)))
+
+
+@app.command()
+def restore(
+    ids: Annotated[list[str], typer.Argument(metavar="ID...")],
+    project: ProjectDir = Path(),
+    store: StoreUrl = "",
+    reason: Why = "",
+) -> int:
+    """Take a discard back."""
+    decision = Decision(person(), reason)
+
+    async def do(at: Desk, row: Parked) -> bool:
+        return await at.restore(row, decision)
+
+    return int(run_async(_each((project, store), _Choice(ids, "", ""), True, "restored", do)))
+
+
+class _Choice:
+    """Which rows are meant: by id, by group of one cause, or by place."""
+
+    def __init__(self, ids: list[str], group: str, place: str) -> None:
+        self.ids, self.group, self.place = ids, group, place
+        if not (ids or group or place):
+            raise UsageError("say which: an ID, or --group, or --place (`esb dead list` shows them)")
+
+    def matches(self, row: Parked) -> bool:
+        return (not self.group or row.fingerprint == self.group) and (not self.place or row.place == self.place)
+
+
+def _retry(decision: Decision) -> Callable[[Desk, Parked], Awaitable[bool]]:
+    async def do(at: Desk, row: Parked) -> bool:
+        return await at.retry(row, decision)
+
+    return do
+
+
+async def _each(
+    at: tuple[Path, str], choice: _Choice, yes: bool, done: str, do: Callable[[Desk, Parked], Awaitable[bool]]
+) -> int:
+    """Decide about every chosen row; several need --yes, so that the number is seen first."""
+    async with desk(*at) as (store, table_):
+        if choice.ids:
+            rows = [await table_.find(identity) for identity in choice.ids]
+        else:
+            rows = [row for row in await store.parked(ParkedFilter(limit=100_000)) if choice.matches(row)]
+        if len(rows) > 1 and not yes:
+            say(f"{len(rows)} messages would be {done}; repeat with --yes")
+            return 1
+        count = 0
+        for row in rows:
+            if await do(table_, row):
+                count += 1
+            else:
+                say(f"{row.id[:12]} was decided by someone else before ({row.state})")
+    say(f"{count} {done}; a running esb carries them on" if count else f"none {done}")
+    return 0 if count == len(rows) and rows else 1
+
+
+def _keys(row: Parked) -> str:
+    return " ".join(f"{key.kind}={key.value}" for key in row.keys)
+
+
+def _data(row: Parked) -> dict[str, object]:
+    return {
+        "id": row.id, "state": row.state, "since": row.at, "class": row.failure_class or "hold", "place": row.place,
+        "route": row.route, "owner": row.owner, "reason": row.reason, "message": row.message_id,
+        "group": row.fingerprint,
+        "partner": row.partner, "keys": {key.kind: key.value for key in row.keys}, "origin": row.origin,
+    }  # fmt: skip

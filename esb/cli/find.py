@@ -1,0 +1,64 @@
+"""esb find: where is order 10045, and who must act?"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from esb.cli.desk import opened
+from esb.cli.options import AsJson, ProjectDir, StoreUrl, settings_of
+from esb.cli.output import emit, table
+from esb.cli.run import run_async
+from esb.management.trace import Trace, clock_text, find
+
+
+def command(
+    key: Annotated[str, typer.Argument(help="A business key, a file name, or a message id.")],
+    project: ProjectDir = Path(),
+    store: StoreUrl = "",
+    json: AsJson = False,
+    limit: Annotated[int, typer.Option(help="At most so many messages.", min=1)] = 20,
+) -> int:
+    """Find messages by what people know of them; one sentence each says where it is and who must act."""
+    return int(run_async(_find(key, project, store, json, limit)))
+
+
+async def _find(key: str, project: Path, store: str, json: bool, limit: int) -> int:
+    async with opened(settings_of(project, store=store)) as open_:
+        found = await find(open_, key, limit)
+    if json:
+        for one in found:
+            emit(as_data(one))
+    else:
+        rows = [(one.identity[:12], _first(one), one.sentence) for one in found]
+        table(("message", "since", "where it is"), rows)
+        if not found:
+            print(f"Nothing here is known as {key}.")
+    return 0 if found else 1
+
+
+def _first(found: Trace) -> str:
+    return clock_text(found.records[0].at) if found.records else ""
+
+
+def as_data(found: Trace) -> dict[str, object]:
+    """Return a trace as plain data for --json."""
+    return {
+        "id": found.identity,
+        "sentence": found.sentence,
+        "waits_on": found.waits_on,
+        "destinations": [
+            {"message": fate.message_id, "place": fate.place, "state": fate.state, "sentence": fate.sentence}
+            for fate in found.fates
+        ],
+        "keys": sorted({f"{key.kind}={key.value}" for record in found.records for key in record.keys}),
+        "records": [
+            {
+                "at": record.at, "kind": record.kind, "message": record.message_id, "route": record.route,
+                "place": record.place, "attempt": record.attempt, "text": record.text, "child": record.child,
+            }
+            for record in found.records
+        ],
+    }  # fmt: skip

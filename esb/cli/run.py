@@ -1,0 +1,84 @@
+"""esb run: carry messages; everything in one process, or one role of many."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import Coroutine
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from esb.app.process import Process, serve
+from esb.cli.options import ChannelUrl, ProjectDir, StoreUrl, settings_of
+from esb.runtime.clock import SystemClock
+from esb.runtime.supervisor import Supervisor
+from esb.settings import ROLES, Settings
+
+
+def command(
+    project: ProjectDir = Path(),
+    channel: ChannelUrl = "",
+    store: StoreUrl = "",
+    role: Annotated[str, typer.Option(help=f"Roles, comma separated: {', '.join(ROLES)}. Default: all.")] = "",
+    workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=256)] = 0,
+    once: Annotated[bool, typer.Option("--once", help="Process what is there, then exit.")] = False,
+    listen: Annotated[str, typer.Option(help="host:port of the HTTP listener.")] = "",
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "",
+    log_format: Annotated[str, typer.Option(help="auto, json or console.")] = "",
+    log_file: Annotated[str, typer.Option(help="A file that is rotated by size; default: stderr.")] = "",
+) -> None:
+    """Carry messages: by default everything in one process, with the embedded channel and store."""
+    settings = settings_of(
+        project, channel, store, roles=role, workers=workers or None, listen=listen,
+        log_level=log_level, log_format=log_format, log_file=log_file,
+    )  # fmt: skip
+    if settings.workers > 1 and not once:
+        uvloop.run(_supervise(settings))
+    else:
+        uvloop.run(_serve(settings, once))
+
+
+async def _serve(settings: Settings, once: bool) -> None:
+    process = Process(settings)
+    _on_stop(process.stop)
+    await serve(process, once)
+
+
+async def _supervise(settings: Settings) -> None:
+    """Start one process with every role that was asked for, and the rest with those that may be many."""
+    process = Process(settings)
+    many = [role for role in settings.roles if role != "intake"]
+    lines = [_line(settings, settings.roles), *(_line(settings, tuple(many)) for _ in range(settings.workers - 1))]
+    supervisor = Supervisor(lines, SystemClock(), process.log, settings.drain)
+    _on_stop(supervisor.stop)
+    await supervisor.run()
+
+
+def _line(settings: Settings, roles: tuple[str, ...]) -> list[str]:
+    flags = {
+        "-C": str(settings.project),
+        "--channel": settings.channel,
+        "--store": settings.store,
+        "--role": ",".join(roles),
+        "--workers": "1",
+        "--listen": settings.listen,
+        "--log-level": settings.log_level,
+        "--log-format": settings.log_format,
+        "--log-file": settings.log_file,
+    }
+    return ["run", *(word for flag, value in flags.items() if value for word in (flag, value))]
+
+
+def _on_stop(stop: Any) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+
+
+def run_async(work: Coroutine[Any, Any, Any]) -> Any:
+    """Run a short command's work to its end."""
+    return asyncio.run(work) if sys.platform == "win32" else uvloop.run(work)
