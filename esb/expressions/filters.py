@@ -1,155 +1,45 @@
-"""Filters and tests of expressions: a small list for people who move documents. All are pure; none makes a float."""
+"""All filters and tests of expressions: a small list for people who move documents. All are pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import date, datetime, time
-from decimal import ROUND_CEILING, ROUND_FLOOR, ROUND_HALF_EVEN, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import Decimal
 from functools import cmp_to_key
 from typing import Any, Final
-from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 import msgspec
 from jinja2 import Undefined
 
-from esb.errors import ExpressionError, TooLargeError
+from esb.errors import ExpressionError
 from esb.expressions import comparisons
-from esb.expressions.budget import OUTPUT, charge, size_of
+from esb.expressions.budget import charge, size_of
 from esb.expressions.operators import (
-    EXPONENT,
     document_of,
     fail_missing,
     joined,
     kind_of,
     member,
     need,
-    replaced,
     text_of,
 )
+from esb.expressions.scalar_filters import (
+    absolute,
+    convert_date,
+    decimal,
+    integer,
+    money,
+    pad,
+    replace,
+    round_to,
+    split,
+    text_filter,
+    trim,
+    truncate,
+    urlencode,
+    xml,
+)
 
-_ROUNDING = {"half_up": ROUND_HALF_UP, "half_even": ROUND_HALF_EVEN, "down": ROUND_FLOOR, "up": ROUND_CEILING}
 _ENCODER = msgspec.json.Encoder(decimal_format="number")
-
-
-def decimal(value: Any) -> Decimal:
-    """Read a number: `"12.50"` becomes 12.50; blanks around it are ignored, anything else is an error."""
-    if isinstance(value, bool) or not isinstance(value, int | str | Decimal | float):
-        raise ExpressionError(f"{kind_of(value)} is not a number")
-    try:
-        number = Decimal(value.strip() if isinstance(value, str) else repr(value) if type(value) is float else value)
-    except InvalidOperation:
-        raise ExpressionError(f"{str(value)[:60]!r} is not a number") from None
-    if not number.is_finite() or (isinstance(value, str) and "_" in value):
-        raise ExpressionError(f"{str(value)[:60]!r} is not a number")
-    return number
-
-
-def integer(value: Any) -> int:
-    """Read a whole number: `"007"` becomes 7, `3.0` becomes 3; `3.5` is an error, not 3."""
-    number = decimal(value)
-    if abs(number.adjusted()) > EXPONENT:
-        raise TooLargeError("the number is too large")
-    if number != number.to_integral_value():
-        raise ExpressionError(f"{text_of(number)} is not a whole number; write | round first")
-    return int(number)
-
-
-def round_to(value: Any, places: int = 0, method: str = "half_up") -> Decimal:
-    """Round to so many places: `half_up` (money), `half_even`, `down`, `up`."""
-    if method not in _ROUNDING:
-        raise ExpressionError(f"unknown way to round {method!r}; there are {', '.join(_ROUNDING)}")
-    number = decimal(value)
-    if abs(places) > EXPONENT or abs(number.adjusted()) > EXPONENT:
-        raise TooLargeError("the number is too large to be rounded")
-    return number.quantize(Decimal(1).scaleb(-places), rounding=_ROUNDING[method])
-
-
-def absolute(value: Any) -> Any:
-    """Drop the sign of a number."""
-    return abs(value if type(value) is int else decimal(value))
-
-
-def money(value: Any, places: int = 2, point: str = ".", thousands: str = "") -> str:
-    """Write an amount: `1234.5 | money` is `1234.50`, `| money(2, ',', '.')` is `1.234,50`."""
-    written = format(round_to(value, places), ",f")
-    return written.replace(",", "\0").replace(".", point).replace("\0", thousands)
-
-
-def pad(value: Any, width: int, char: str = "0", side: str = "left") -> str:
-    """Fill up to `width` characters on the left (or right); longer text stays as it is."""
-    text = text_of(value)
-    if len(char) != 1 or side not in {"left", "right"}:
-        raise ExpressionError("pad takes a width, one character, and 'left' or 'right'")
-    if width > OUTPUT:
-        raise TooLargeError(f"a text of {width} characters is too long")
-    return text.rjust(width, char) if side == "left" else text.ljust(width, char)
-
-
-def trim(value: Any, chars: str | None = None) -> str:
-    """Cut blanks, or these characters, off both ends."""
-    return text_of(value).strip(chars)
-
-
-def truncate(value: Any, length: int) -> str:
-    """Cut text to at most so many characters."""
-    return text_of(value)[: max(length, 0)]
-
-
-def split(value: Any, separator: str | None = None) -> list[str]:
-    """Cut text into a list at a separator (default: at blanks)."""
-    return text_of(value).split(separator)
-
-
-def replace(value: Any, old: str, new: str) -> str:
-    """Put `new` in place of each `old`."""
-    return replaced(text_of(value), text_of(old), text_of(new))
-
-
-def join(value: Any, separator: str = "", attribute: str | None = None) -> str:
-    """Write the members of a list as one text with a separator."""
-    return joined(map_to(value, attribute=attribute) if attribute else _list(value), separator)
-
-
-def tojson(value: Any) -> str:
-    """Write a value as JSON, numbers exactly as they are."""
-    return _ENCODER.encode(document_of(value)).decode()
-
-
-def urlencode(value: Any) -> str:
-    """Write text so that it can be part of an address; `/` is encoded too."""
-    return quote(text_of(value), safe="")
-
-
-def xml(value: Any) -> str:
-    """Write text so that it can stand in XML or HTML, quotes included."""
-    return escape(text_of(value), {'"': "&quot;", "'": "&#39;"})
-
-
-def read_date(value: Any, read: str) -> date:
-    """Read a date or time by a strptime pattern, or as ISO 8601 when `read` is `iso`."""
-    if isinstance(value, date):
-        return value
-    text = text_of(value).strip()
-    try:
-        if read != "iso":
-            return datetime.strptime(text, read)  # noqa: DTZ007  (what comes out has a zone if the pattern has %z)
-        return date.fromisoformat(text) if len(text) <= 10 else datetime.fromisoformat(text)
-    except ValueError:
-        raise ExpressionError(f"{text[:60]!r} is not a date of the form {read}") from None
-
-
-def write_date(value: date, write: str) -> str:
-    """Write a date by a strftime pattern, or as ISO 8601 when `write` is `iso`; a day without a time stays a day."""
-    if write != "iso":
-        return value.strftime(write)
-    midnight = isinstance(value, datetime) and value.time() == time() and value.tzinfo is None
-    return value.date().isoformat() if isinstance(value, datetime) and midnight else value.isoformat()
-
-
-def convert_date(value: Any, read: str = "iso", write: str = "iso") -> str:
-    """Rewrite a date: `"20261121" | date('%Y%m%d', '%d.%m.%Y')`; `now | date(write='%Y%m%d')`."""
-    return write_date(read_date(value, read), write)
 
 
 def default(value: Any, instead: Any = "", boolean: bool = False) -> Any:
@@ -164,6 +54,16 @@ def length(value: Any) -> int:
     if not isinstance(value, str | list | tuple | Mapping | range):
         raise ExpressionError(f"{kind_of(value)} has no length")
     return len(value)
+
+
+def join(value: Any, separator: str = "", attribute: str | None = None) -> str:
+    """Write the members of a list as one text with a separator."""
+    return joined(map_to(value, attribute=attribute) if attribute else _list(value), separator)
+
+
+def tojson(value: Any) -> str:
+    """Write a value as JSON, numbers exactly as they are."""
+    return _ENCODER.encode(document_of(value)).decode()
 
 
 def first(value: Any) -> Any:
@@ -217,7 +117,7 @@ def _present(value: Any) -> Any:
     return value
 
 
-def map_to(value: Any, name: str | None = None, *args: Any, attribute: str | None = None, default: Any = None) -> Any:  # noqa: A002
+def map_to(value: Any, name: str | None = None, *args: Any, attribute: str | None = None, default: Any = None) -> Any:
     """Apply a filter by name to each member, or take an attribute of each: `| map(attribute='sku')`."""
     if attribute is not None:
         found = [attribute_of(each, attribute) for each in _list(value)]
@@ -331,14 +231,6 @@ def batch(value: Any, size: int) -> list[list[Any]]:
     return [members[at : at + size] for at in range(0, len(members), size)]
 
 
-def _text_filter(change: Callable[[str], str], words: str) -> Callable[[Any], str]:
-    def apply(value: Any) -> str:
-        return change(text_of(value))
-
-    apply.__doc__ = words
-    return apply
-
-
 def strict(function: Callable[..., Any]) -> Callable[..., Any]:
     """Return the filter that refuses what is missing and counts its work against the budget."""
 
@@ -357,7 +249,7 @@ def strict(function: Callable[..., Any]) -> Callable[..., Any]:
 _PLAIN: Mapping[str, Callable[..., Any]] = {
     "abs": absolute,
     "batch": batch,
-    "capitalize": _text_filter(str.capitalize, "Write the first letter large, the others small."),
+    "capitalize": text_filter(str.capitalize, "Write the first letter large, the others small."),
     "count": length,
     "date": convert_date,
     "decimal": decimal,
@@ -370,7 +262,7 @@ _PLAIN: Mapping[str, Callable[..., Any]] = {
     "last": last,
     "length": length,
     "list": _list,
-    "lower": _text_filter(str.lower, "Write text in small letters."),
+    "lower": text_filter(str.lower, "Write text in small letters."),
     "map": map_to,
     "max": largest,
     "min": smallest,
@@ -387,12 +279,12 @@ _PLAIN: Mapping[str, Callable[..., Any]] = {
     "split": split,
     "sum": total,
     "text": text_of,
-    "title": _text_filter(str.title, "Write each word with a large first letter."),
+    "title": text_filter(str.title, "Write each word with a large first letter."),
     "tojson": tojson,
     "trim": trim,
     "truncate": truncate,
     "unique": unique,
-    "upper": _text_filter(str.upper, "Write text in large letters."),
+    "upper": text_filter(str.upper, "Write text in large letters."),
     "urlencode": urlencode,
     "values": values,
     "xml": xml,

@@ -32,9 +32,9 @@ MEMBERS: Final[Mapping[type, frozenset[str]]] = {
 
 METHODS: Final[Mapping[type, frozenset[str]]] = {
     str: frozenset(
-        "capitalize casefold count endswith find isalnum isalpha isdigit join lower lstrip partition removeprefix "
-        "removesuffix replace rfind rpartition rsplit rstrip split splitlines startswith strip swapcase title "
-        "upper".split()
+        {"capitalize", "casefold", "count", "endswith", "find", "isalnum", "isalpha", "isdigit", "join", "lower"}
+        | {"lstrip", "partition", "removeprefix", "removesuffix", "replace", "rfind", "rpartition", "rsplit", "rstrip"}
+        | {"split", "splitlines", "startswith", "strip", "swapcase", "title", "upper"}
     ),
     dict: frozenset({"get", "items", "keys", "values"}),
     list: frozenset({"count", "index"}),
@@ -98,7 +98,7 @@ def member(owner: Any, key: Any) -> Any:
     if isinstance(owner, Mapping):
         return owner[key] if isinstance(key, str) and key in owner else Missing(obj=owner, name=key)
     if kind in {list, tuple, str} and type(key) is int:
-        return owner[key] if -len(owner) <= key < len(owner) else Missing(obj=owner, name=key)
+        return owner[key] if -len(owner) <= key < len(owner) else Missing(obj=owner, name=key)  # type: ignore[arg-type]
     if isinstance(key, str) and key in MEMBERS.get(kind, ()):
         return getattr(owner, key)
     return Missing(obj=owner, name=key)

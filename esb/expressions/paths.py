@@ -7,19 +7,13 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from esb.errors import ExpressionError, ExpressionSyntaxError
+from esb.expressions.operators import kind_of
 from esb.expressions.plain_paths import plain_query
 from esb.expressions.queries import Index, Name, Query
 from esb.expressions.query_code import compile_find
 from esb.expressions.query_syntax import parse_query
 
 _ABSENT = object()
-
-KINDS = {dict: "an object", list: "a list", str: "text", bool: "true or false", type(None): "null", bytes: "bytes"}
-
-
-def kind_of(value: Any) -> str:
-    """Return what kind of value this is, in the words of an error text."""
-    return KINDS.get(type(value), "a number" if isinstance(value, int) or hasattr(value, "as_tuple") else "no document")
 
 
 class Path:

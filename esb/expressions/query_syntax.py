@@ -69,7 +69,10 @@ class _Parser:
         self.source, self.at, self.depth = source, 0, 0
 
     def fail(self, text: str, offset: int | None = None, help: str = "", length: int = 1) -> NoReturn:  # noqa: A002
-        raise ExpressionSyntaxError(text, self.at if offset is None else offset, length, help)
+        raise self.error(text, offset, help, length)
+
+    def error(self, text: str, offset: int | None, help: str, length: int = 1) -> ExpressionSyntaxError:  # noqa: A002
+        return ExpressionSyntaxError(text, self.at if offset is None else offset, length, help)
 
     def peek(self) -> str:
         return self.source[self.at : self.at + 1]
@@ -152,7 +155,7 @@ class _Parser:
 
     def selector(self) -> Selector:
         char = self.peek()
-        if char in {"'", '"'} and char:
+        if char in {"'", '"'}:
             return Name(self.text())
         if self.take("*"):
             return Wildcard()
@@ -163,7 +166,7 @@ class _Parser:
             return self.index_or_slice()
         word = _NAME.match(self.source, self.at)
         hint = f"write ['{word.group()}']" if word else "a bracket holds a quoted name, an index, a slice, * or ?filter"
-        self.fail(f"expected a selector but found {self.found()}", help=hint)
+        raise self.error(f"expected a selector but found {self.found()}", None, hint)
 
     def index_or_slice(self) -> Selector:
         start = self.integer() if self.peek() != ":" else None
@@ -316,7 +319,7 @@ class _Parser:
             if FUNCTIONS[operand.name].result != "logical":
                 self.fail(f"{operand.name}() gives a value: compare it", start, f"{operand.name}(…) > 0")
             return operand
-        self.fail("a literal alone is no condition", start, "compare it with a path", self.at - start)
+        raise self.error("a literal alone is no condition", start, "compare it with a path", self.at - start)
 
     def check_comparable(self, operand: Comparable, start: int) -> None:
         length = max(self.at - start, 1)

@@ -11,17 +11,18 @@ from decimal import Decimal
 from typing import Any, NoReturn
 
 from jinja2 import DictLoader, TemplateSyntaxError, Undefined, nodes, pass_context
+from jinja2.exceptions import SecurityError
 from jinja2.lexer import Lexer, Token, TokenStream
 from jinja2.parser import Parser
 from jinja2.runtime import Context, LoopContext, Macro
-from jinja2.sandbox import ImmutableSandboxedEnvironment, SecurityError
+from jinja2.sandbox import ImmutableSandboxedEnvironment
 from jinja2.utils import Namespace
 from jinja2.visitor import NodeTransformer
 
 from esb.errors import ExpressionSyntaxError
 from esb.expressions import operators
 from esb.expressions.budget import charge, size_of
-from esb.expressions.filters import FILTERS, TESTS, strict
+from esb.expressions.filters import FILTERS, TESTS
 from esb.expressions.operators import Missing, fail_missing, member, method, text_of
 
 GLOBALS: Mapping[str, Any] = {"range": operators.bounded_range, "namespace": Namespace}
@@ -54,7 +55,7 @@ INTERNAL_FILTERS: Mapping[str, Callable[..., Any]] = {
     "$each": _each,
     "$tick": _tick,
     "$decimal": Decimal,
-    "$concat": lambda parts: operators.concatenated(parts),
+    "$concat": operators.concatenated,
 }
 """Filters that only rewritten templates use; nobody can write such a name."""
 
@@ -81,7 +82,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
             cache_size=0,
         )
         self.filters = {**FILTERS, **INTERNAL_FILTERS}
-        self.tests = {**TESTS, **{name: strict(test) for name, test in {"in": self.tests["in"]}.items()}}
+        self.tests = dict(TESTS)
         self.globals = dict(GLOBALS)
         self.binop_table = {
             "+": operators.add,
@@ -176,7 +177,19 @@ def _fail_at(error: TemplateSyntaxError, source: str, parser: Parser | None) -> 
         offset = 0
     if "end of print statement" in text and "got" not in text:
         text = "the expression ends too early"
+    opened = re.search(r"innermost block that needs to be closed is '(\w+)'", text)
+    if opened:
+        text = f"the statement {opened.group(1)!r} is not closed"
+        hint = f"write {{% end{opened.group(1)} %}}"
+        raise ExpressionSyntaxError(text, *_last(source, opened.group(1)), hint) from None
+    text = text[:1].lower() + text[1:]
     raise ExpressionSyntaxError(text, min(offset, max(len(source) - 1, 0)), help=_hint(text, source)) from None
+
+
+def _last(source: str, word: str) -> tuple[int, int]:
+    """Return offset and length of the last statement with this word."""
+    found = list(re.finditer(rf"{{%[-+]?\s*({word})\b", source))
+    return (found[-1].start(1), len(word)) if found else (0, 1)
 
 
 def _hint(text: str, source: str) -> str:
@@ -202,7 +215,7 @@ def _written(body: list[nodes.Node]) -> int:
     return total
 
 
-def _filter(value: nodes.Expr, name: str, *args: nodes.Expr) -> nodes.Filter:
+def _filter(value: Any, name: str, *args: nodes.Expr) -> nodes.Filter:
     return nodes.Filter(value, name, list(args), [], None, None, lineno=value.lineno)
 
 
@@ -213,28 +226,28 @@ def _tick_node(written: int, lineno: int) -> nodes.ExprStmt:
 class _Rewriter(NodeTransformer):
     """Puts the budget into loops and macros, and decimals and text in place of what Jinja would do itself."""
 
-    def visit_For(self, node: nodes.For) -> nodes.For:
+    def visit_For(self, node: nodes.For) -> nodes.For:  # noqa: N802
         written = nodes.Const(_written(node.body), lineno=node.lineno)
         node.iter = _filter(node.iter, "$each", written)
         self.generic_visit(node)
         return node
 
-    def visit_Macro(self, node: nodes.Macro) -> nodes.Macro:
+    def visit_Macro(self, node: nodes.Macro) -> nodes.Macro:  # noqa: N802
         node.body.insert(0, _tick_node(_written(node.body), node.lineno))
         self.generic_visit(node)
         return node
 
-    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.CallBlock:
+    def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.CallBlock:  # noqa: N802
         node.body.insert(0, _tick_node(_written(node.body), node.lineno))
         self.generic_visit(node)
         return node
 
-    def visit_Const(self, node: nodes.Const) -> nodes.Expr:
+    def visit_Const(self, node: nodes.Const) -> nodes.Expr:  # noqa: N802
         if isinstance(node.value, Decimal):
             return _filter(nodes.Const(str(node.value), lineno=node.lineno), "$decimal")
         return node
 
-    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:
+    def visit_Concat(self, node: nodes.Concat) -> nodes.Expr:  # noqa: N802
         self.generic_visit(node)
         return _filter(nodes.List(node.nodes, lineno=node.lineno), "$concat")
 
