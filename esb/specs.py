@@ -253,6 +253,14 @@ class StepSpec(Spec):
         """Return what the step does, in one sentence, for `esb show`."""
         return (type(self).__doc__ or self.verb).splitlines()[0]
 
+    def destinations(self) -> tuple[str, ...]:
+        """Return the addresses that the step itself sends to (`delivery/erp`, `event/order.accepted`)."""
+        return ()
+
+    def branches(self) -> tuple[tuple[str, Sequence[Entry]], ...]:
+        """Return the flows inside the step: each by the name it has in step paths, and its steps."""
+        return ()
+
 
 class Entry(Spec):
     """A step in its place: its id (default: the verb), a description, and one verb."""

@@ -1,0 +1,121 @@
+"""Content Enricher: a system is asked, and its answer goes into the body."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any, ClassVar, Final, Literal, Self
+from urllib.parse import quote
+
+from pydantic import Field, model_validator
+
+from esb.errors import BusyError, EndpointError, MessageError, RejectedError, ValidationError
+from esb.expressions import scope_of
+from esb.message import Ask, Message, Note
+from esb.ports import Asking, Step
+from esb.specs import Duration, EndpointName, Resources, StepSpec, Value
+from esb.steps.lookup import check_default
+from esb.steps.places import Place
+
+LONGEST_PATH: Final = 2000
+"""Characters that servers and proxies are known to take in a request line."""
+_SAFE: Final = "/?&=%:@!$'()*+,;~"
+_NOT_FOUND = re.compile(r"(?<![\w/.=-])(404|410)(?![\w/.-])")
+_EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
+
+
+class Enrich(StepSpec):
+    """Asks a system and puts its answer into the body."""
+
+    verb: ClassVar[str] = "enrich"
+    ask: EndpointName = Field(description="Who is asked: an http_out endpoint.")
+    get: Value = Field(description='The path behind its url, e.g. "/customers/{{ body.customer.code }}".')
+    into: Place = Field(description="Where in the body the answer goes, e.g. $.customer.")
+    cache: Duration = Field(0.0, description="An answer of this age will do, e.g. 10m; default: ask each time.")
+    missing: Literal["fail", "keep", "default"] = Field(
+        "fail", description="When there is no such thing (404): fail, go on without (keep), or put the default."
+    )
+    default: Value | None = Field(None, description="What goes into the body with missing: default.")
+    optional: bool = Field(False, description="Go on as if it were missing whenever the system cannot answer.")
+
+    @model_validator(mode="after")
+    def _default_is_used(self) -> Self:
+        check_default(self, self.missing)
+        return self
+
+    def build(self, resources: Resources) -> Step:
+        """Return the asking step; what it could not get, and goes on without, is a warning in the trace."""
+        target, path, cache, into = self.ask, resources.path, self.cache, self.into.put
+        path_of, tolerates, without = _request_path(self.get), self._tolerates, self._without()
+
+        def step(message: Message) -> Asking:
+            scope = scope_of(message)
+            asked = path_of(message.body, scope)
+            try:
+                answer = yield Ask("http", target, {"method": "GET", "path": asked}, cache=cache)
+                if answer is None:
+                    raise RejectedError(f"404: {target} has nothing at {asked}")
+            except (MessageError, EndpointError) as error:
+                if not tolerates(error):
+                    raise
+                note = Note(path, f"goes on without an answer of {target}: {error}", "warning")
+                return note, without(message, scope)
+            return (message.with_body(into(message.body, answer)),)
+
+        return step
+
+    def _tolerates(self, error: MessageError | EndpointError) -> bool:
+        if isinstance(error, BusyError):
+            return False
+        return self.optional or (self.missing != "fail" and is_not_found(error))
+
+    def _without(self) -> Callable[[Message, Any], Message]:
+        default, put = self.default, self.into.put
+        if self.missing != "default":
+            return lambda message, scope: message
+
+        def with_default(message: Message, scope: Any) -> Message:
+            value = None if default is None else default(message.body, scope)
+            return message.with_body(put(message.body, value))
+
+        return with_default
+
+    def sentence(self) -> str:
+        """Return what the step does, in one sentence."""
+        return f"asks {self.ask} for {self.get.source} and puts the answer into {self.into.source}"
+
+
+def is_not_found(error: Exception) -> bool:
+    """Return whether a receiver says that what was asked for is not there (HTTP 404 and 410, named in the text).
+
+    The text is all that is kept of a refusal (answers are recorded), so a number inside a path does not count.
+    """
+    return isinstance(error, RejectedError) and _NOT_FOUND.search(str(error)) is not None
+
+
+def _request_path(value: Any) -> Callable[[Any, Any], str]:
+    """Return what renders the path: percent-encoded, and with no more segments or queries than were written.
+
+    A customer number of `../orders?all=1` must not ask for something else.
+    """
+    source = value.source
+    written = None
+    if isinstance(source, str) and "{{" in source and "{%" not in source and _EXPRESSION.sub("", source):
+        written = _shape(_EXPRESSION.sub("", source))
+
+    def render(root: Any, scope: Any) -> str:
+        path = value(root, scope)
+        if not isinstance(path, str) or not path.startswith("/") or path.startswith("//"):
+            raise ValidationError(f"enrich asks for {path!r:.100}; a path begins with one /")
+        if len(path) > LONGEST_PATH or any(char < " " or char in "\\#\x7f" for char in path):
+            raise ValidationError(f"enrich asks for {path!r:.100}; it is too long, or holds \\ or #")
+        if ".." in path.partition("?")[0].split("/") or (written is not None and _shape(path) != written):
+            hint = "write {{ value | urlencode }}, or the whole path as one {{ expression }}"
+            raise ValidationError(f"enrich asks for {path!r:.100}; a value holds /, ?, & or ..: {hint}")
+        return quote(path, safe=_SAFE)
+
+    return render
+
+
+def _shape(path: str) -> tuple[int, ...]:
+    return tuple(path.count(char) for char in "/?&")
