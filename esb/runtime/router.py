@@ -121,8 +121,9 @@ class Router:
             lines.append(line)
         for end in result.ends:
             lines.append(record(end.message, end.outcome, now, place=end.step, text=end.reason))  # type: ignore[arg-type]
-        for number, note in enumerate(result.notes):
-            lines.append(record(message, "note", now, place=note.step, text=note.text, child=str(number)))
+        if result.notes:
+            said = "\n".join(f"{note.step}: {note.text}" for note in result.notes)
+            lines.append(record(message, "note", now, text=said))
         if not (result.sends or result.ends or result.parks):
             lines.append(record(message, "routed", now, text="passed every step; no step sends it anywhere"))
         return outcome
