@@ -4,8 +4,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError as SpecError
 
 from esb.errors import TooLargeError, ValidationError
@@ -67,31 +65,3 @@ def test_the_sentence_names_what_is_set(bench: Any):
     spec = bench.spec({"set": {"body": {"$.a": "1"}, "headers": {"kind": "x"}}})
 
     assert spec.sentence() == "sets $.a, the header kind"
-
-
-names = st.sampled_from("abc")
-documents = st.recursive(
-    st.none() | st.integers() | st.text(max_size=3),
-    lambda inner: st.dictionaries(names, inner, max_size=3),
-    max_leaves=8,
-)
-
-
-@given(st.dictionaries(names, documents), st.lists(names, min_size=1, max_size=3), documents)
-def test_what_was_set_is_found_and_the_rest_is_as_it_was(body: dict[str, Any], keys: list[str], value: Any):
-    from esb.errors import ExpressionError
-    from esb.expressions import compile_path
-
-    path = compile_path("$." + ".".join(keys))
-    before = repr(body)
-    try:
-        made = path.put(body, value)
-    except ExpressionError:
-        assert repr(body) == before
-        return
-
-    assert path.get(made) == value
-    assert repr(body) == before
-    assert {name: made[name] for name in made if name != keys[0]} == {
-        name: body[name] for name in body if name != keys[0]
-    }

@@ -29,7 +29,7 @@ def test_all_findings_stand_in_the_error_with_their_places(bench: Any):
 def test_more_than_twenty_findings_are_counted(bench: Any):
     bench.contracts = {"order@1": lambda body: [Finding("type", f"wrong {n}") for n in range(23)]}
 
-    with pytest.raises(ValidationError, match="wrong 19; and 3 more$"):
+    with pytest.raises(ValidationError, match=r"wrong 19; and 3 more$"):
         bench.outputs({"validate": "order@1"}, bench.message({}))
 
 
