@@ -1,0 +1,24 @@
+"""Endpoints: where partners and systems are reached. One part, one entry in the table."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, TypeAlias
+
+from pydantic import Discriminator
+
+from esb.endpoints.file import FileEndpoint
+from esb.endpoints.http_in import HttpIn
+from esb.endpoints.http_out import HttpOut
+from esb.endpoints.timer import Timer
+from esb.specs import EndpointSpec
+
+ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
+    "file": FileEndpoint,
+    "http_in": HttpIn,
+    "http_out": HttpOut,
+    "timer": Timer,
+}
+"""Every type of endpoint by what `type:` calls it."""
+
+AnyEndpoint: TypeAlias = Annotated[FileEndpoint | HttpIn | HttpOut | Timer, Discriminator("type")]

@@ -1,0 +1,75 @@
+"""Checking at the door whether a body can be read, so that its sender hears of a slip at once."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Literal, TypeAlias
+
+from esb.edge import Part
+from esb.endpoints.http_in.problems import Refusal
+from esb.envelope import decode_document
+from esb.errors import FormatError, MessageError
+from esb.ports import Reader
+
+OnInvalid: TypeAlias = Literal["refuse", "accept"]
+MakeReader: TypeAlias = Callable[[], Reader]
+
+_CHUNK = 64 * 1024
+_MOST_FINDINGS = 20
+_LONGEST = 300
+
+
+def check(body: bytes, reader: MakeReader | None, strict: bool) -> None:
+    """Return if the body can be read. Without a reader it is taken for one JSON document.
+
+    `strict`: one bad part refuses the whole body; otherwise only a body with nothing good in it is refused.
+
+    Raises:
+        Refusal: 400 with what is wrong and where (line, offset).
+    """
+    if reader is None:
+        _check_json(body)
+        return
+    try:
+        parts = _parts(body, reader())
+    except MessageError as error:
+        raise _refusal([{"detail": str(error)[:_LONGEST]}]) from error
+    bad = [part for part in parts if part.error]
+    if bad and (strict or len(bad) == len(parts)):
+        raise _refusal([found for part in bad for found in _findings(part)][:_MOST_FINDINGS])
+
+
+def _parts(body: bytes, reader: Reader) -> list[Part]:
+    parts: list[Part] = []
+    for start in range(0, len(body), _CHUNK):
+        parts += reader.feed(body[start : start + _CHUNK])
+    parts += reader.end()
+    return [part for part in parts if not part.acknowledgment]
+
+
+def _findings(part: Part) -> Sequence[Mapping[str, Any]]:
+    found = [
+        {
+            "code": finding.code,
+            "detail": finding.text[:_LONGEST],
+            **({"line": finding.line} if finding.line else {}),
+            **({"where": finding.where} if finding.where else {}),
+            "offset": finding.offset,
+        }
+        for finding in part.findings
+        if finding.severity == "error"
+    ]
+    return found or [{"detail": part.error[:_LONGEST]}]
+
+
+def _check_json(body: bytes) -> None:
+    try:
+        decode_document(body.removeprefix(b"\xef\xbb\xbf"))
+    except FormatError as error:
+        raise _refusal([{"detail": str(error)[:_LONGEST]}]) from error
+
+
+def _refusal(errors: Sequence[Mapping[str, Any]]) -> Refusal:
+    first = errors[0]
+    at = f" (line {first['line']})" if "line" in first else ""
+    return Refusal(400, "not-parseable", f"The body cannot be read: {first['detail']}{at}", errors=errors)

@@ -1,0 +1,133 @@
+"""The HTTP client of one endpoint: its own pool, no redirects, no cookies, every size and time bounded."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import SimpleNamespace
+
+import aiohttp
+from yarl import URL
+
+from esb.endpoints.http_out.answers import Answered
+from esb.errors import EndpointError, UnknownOutcomeError
+
+_CONNECT = 5.0
+_KEEP_ALIVE = 15.0
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One call. `safe`: a question; if it is cut nothing can have been applied."""
+
+    method: str
+    url: URL
+    headers: Mapping[str, str]
+    body: bytes | None = None
+    safe: bool = False
+    limit: int = 64 * 1024
+
+
+@dataclass(slots=True)
+class Client:
+    """Sends requests, at most `pool` at a time. `fresh`: every call gets its own connection.
+
+    On a kept connection a server may hang up at the moment we write, and then nobody knows whether it read the call;
+    endpoints whose effects must never be repeated pay for a connection each instead.
+    """
+
+    timeout: float = 30.0
+    pool: int = 16
+    fresh: bool = False
+    _session: aiohttp.ClientSession | None = field(default=None, init=False)
+
+    async def send(self, request: Request) -> Answered:
+        """Return what came back, whatever its status.
+
+        Raises:
+            UnknownOutcomeError: The request left and no answer came.
+            EndpointError: It did not leave, or it was safe.
+        """
+        sent = SimpleNamespace(left=False)
+        try:
+            async with asyncio.timeout(self.timeout):
+                return await self._exchange(request, sent)
+        except TimeoutError as error:
+            raise _cut(request, sent.left, f"no answer within {self.timeout:g} s") from error
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            raise _cut(request, sent.left, _reason(error)) from error
+
+    async def close(self) -> None:
+        """Close all connections."""
+        if self._session is not None:
+            await self._session.close()
+            self._session = None
+
+    async def _exchange(self, request: Request, sent: SimpleNamespace) -> Answered:
+        async with self._opened().request(
+            request.method,
+            request.url,
+            data=request.body,
+            headers=request.headers,
+            allow_redirects=False,
+            trace_request_ctx=sent,
+        ) as response:
+            body, whole = await _read(response, request.limit)
+            if not whole:
+                response.close()  # the rest of an endless answer is not waited for
+            return Answered(response.status, response.headers, body, whole)
+
+    def _opened(self) -> aiohttp.ClientSession:
+        if self._session is None:
+            keep = {"force_close": True} if self.fresh else {"keepalive_timeout": _KEEP_ALIVE}
+            self._session = aiohttp.ClientSession(
+                connector=aiohttp.TCPConnector(limit=self.pool, **keep),
+                timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(_CONNECT, self.timeout)),
+                cookie_jar=aiohttp.DummyCookieJar(),
+                auto_decompress=False,
+                trust_env=False,
+                trace_configs=[_tracing()],
+                headers={"User-Agent": "esb", "Accept-Encoding": "identity"},
+            )
+        return self._session
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
+    """Return the body up to the limit, and whether that was all.
+
+    A body that breaks off does not take back the status that came before it.
+    """
+    body = bytearray()
+    try:
+        async for chunk in response.content.iter_chunked(64 * 1024):
+            body += chunk
+            if len(body) > limit:
+                return bytes(body[:limit]), False
+    except (aiohttp.ClientError, OSError):
+        return bytes(body), False
+    return bytes(body), True
+
+
+def _tracing() -> aiohttp.TraceConfig:
+    """Return what notes the moment from which on a request may have reached the server."""
+    tracing = aiohttp.TraceConfig()
+
+    async def leaving(session: object, context: SimpleNamespace, params: object) -> None:
+        context.trace_request_ctx.left = True
+
+    tracing.on_request_headers_sent.append(leaving)
+    return tracing
+
+
+def _cut(request: Request, left: bool, reason: str) -> EndpointError:
+    where = f"{request.method} {request.url.origin()}{request.url.path}"
+    if request.safe or not left:
+        return EndpointError(f"{where}: {reason}")
+    return UnknownOutcomeError(f"{where}: {reason} after the request was sent; it may have been applied")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, aiohttp.ServerDisconnectedError):
+        return "the server hung up"
+    return f"{str(error) or type(error).__name__}"

@@ -1,0 +1,184 @@
+"""The HTTP sink: one call for each message, with an idempotency key; probes and questions go the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from yarl import URL
+
+from esb.edge import Delivered
+from esb.endpoints.http_out.answers import Answered, Reading, outcome
+from esb.endpoints.http_out.asks import Shared
+from esb.endpoints.http_out.client import Client, Request
+from esb.endpoints.http_out.urls import join
+from esb.endpoints.outgoing import readable, rendered, wire_bytes
+from esb.envelope import decode_document, encode_document
+from esb.errors import EndpointError, FormatError, RejectedError
+from esb.expressions import Expression, scope_of
+from esb.message import Message
+from esb.ports import Clock
+from esb.specs import Predicate
+
+_JSON = "application/json"
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """How to read back whether a message was applied. `when` is asked of the document that answers."""
+
+    get: Expression
+    when: Predicate | None
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """What is sent. `path` is rendered from the message and joined to `url`; `credentials` are headers.
+
+    `key` gives the idempotency key where it is not the bus's own; `max_answer` bytes of a document that answers a
+    question; `cache` seconds that such an answer is kept if the question does not say.
+    """
+
+    url: URL
+    credentials: Callable[[], Mapping[str, str]]
+    method: str = "POST"
+    path: Expression | None = None
+    headers: Mapping[str, Expression] | None = None
+    content_type: str = ""
+    key_header: str = "Idempotency-Key"
+    key: Expression | None = None
+    probe: Probe | None = None
+    max_answer: int = 1_000_000
+    cache: float = 0.0
+
+
+class HttpSink:
+    """Delivers messages to one address, and answers questions about what stands there."""
+
+    def __init__(self, call: Call, reading: Reading, client: Client, clock: Clock) -> None:
+        self._call = call
+        self._reading = reading
+        self._asking = replace(reading, expect=frozenset(), safe=True)
+        self._client = client
+        self._clock = clock
+        self._shared = Shared(clock)
+
+    async def deliver(self, message: Message, key: str) -> Delivered:
+        """Send the message's bytes as they are.
+
+        Raises:
+            RejectedError: The receiver said no, or the address cannot be rendered.
+            ThrottledError: It asks to slow down.
+            UnknownOutcomeError: The request left and no answer came.
+            EndpointError: Nothing was applied.
+        """
+        call, seen = self._call, readable(message)
+        headers = {"Content-Type": call.content_type or _media_type(message), **self._headers(seen)}
+        if call.key_header:
+            headers[call.key_header] = _header(rendered(call.key, seen, "the key") if call.key else key, "the key")
+        url = join(call.url, rendered(call.path, seen, "path")) if call.path else call.url
+        request = Request(call.method, url, {**headers, **call.credentials()}, wire_bytes(message))
+        return outcome(await self._client.send(request), self._reading, self._clock.now())
+
+    async def applied(self, message: Message, key: str) -> bool | None:
+        """Return what the probe says: True if it is there, False if not, None if the answer does not tell.
+
+        Raises:
+            EndpointError: The receiver cannot be asked now.
+        """
+        probe = self._call.probe
+        if probe is None:
+            return None
+        answered = await self._get(rendered(probe.get, readable(message), "probe"))
+        if answered.status in {404, 410}:
+            return False
+        if answered.status == 429 or answered.status >= 500:
+            outcome(answered, self._asking, self._clock.now())
+        if not 200 <= answered.status < 300:
+            return None
+        document = _document(answered)
+        if probe.when is not None:
+            return probe.when(document, scope_of(message.with_body(document)))
+        return document not in ([], {}) if answered.body else True
+
+    async def ask(self, request: Any) -> Any:
+        """Return the JSON document that answers `{"method", "path", "body"?, "cache"?}`; None if there is no content.
+
+        Equal questions that are asked at once are one call; `cache` seconds is how old an answer may be.
+
+        Raises:
+            RejectedError: There is no such thing (404), or the receiver said no.
+            EndpointError: It cannot be asked now.
+        """
+        method, path, body = request.get("method", "GET"), request["path"], request.get("body")
+        join(self._call.url, path)
+        if method not in _SAFE:
+            return await self._fetch(method, path, body)
+        keep = request.get("cache") or self._call.cache
+        question = {"method": method, "path": path, "body": body}
+        return await self._shared.get(question, keep, lambda: self._fetch(method, path, body))
+
+    async def check(self) -> str:
+        """Ask whether the server answers at all, by HEAD, which changes nothing. Raises EndpointError if not."""
+        call = self._call
+        answered = await self._client.send(Request("HEAD", call.url, call.credentials(), safe=True, limit=0))
+        refused = {401: "the credentials are refused", 403: "the credentials may not do this"}
+        if answered.status in refused:
+            raise EndpointError(f"{call.url.origin()} answered {answered.title}: {refused[answered.status]}")
+        return f"{call.url.origin()} answers ({answered.title} to HEAD)"
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._shared.close()
+        await self._client.close()
+
+    async def _fetch(self, method: str, path: str, body: Any) -> Any:
+        answered = await self._get(path, method, body)
+        if answered.status < 400 and not answered.whole:
+            raise RejectedError(
+                f"{method} {path}: the answer is longer than {self._call.max_answer} bytes or broke off"
+            )
+        try:
+            outcome(answered, self._asking, self._clock.now())
+        except RejectedError as error:
+            raise RejectedError(f"{method} {path}: {error}") from error
+        return _document(answered)
+
+    async def _get(self, path: str, method: str = "GET", body: Any = None) -> Answered:
+        call = self._call
+        headers = {"Accept": _JSON, **({"Content-Type": _JSON} if body is not None else {}), **call.credentials()}
+        content = None if body is None else encode_document(body)
+        safe = method in _SAFE
+        request = Request(method, join(call.url, path), headers, content, safe=safe, limit=call.max_answer)
+        return await self._client.send(request)
+
+    def _headers(self, message: Message) -> dict[str, str]:
+        given = self._call.headers or {}
+        return {name: _header(rendered(value, message, name), name) for name, value in given.items()}
+
+
+def _header(value: str, name: str) -> str:
+    """Return the value of a header; one with a line break would be read as another header."""
+    if not value.isprintable():
+        raise RejectedError(f"the header {name} would hold control characters")
+    return value
+
+
+def _media_type(message: Message) -> str:
+    kind = message.format.partition("/")[0]
+    known = {"json": _JSON, "xml": "application/xml", "csv": "text/csv; charset=utf-8"}
+    known |= {"text": "text/plain; charset=utf-8", "x12": "application/edi-x12", "edifact": "application/edifact"}
+    return known.get(kind, "application/octet-stream")
+
+
+def _document(answered: Answered) -> Any:
+    """Return the document of an answer. Raises EndpointError if it is none: proxies answer with pages when it burns."""
+    if not answered.body.strip():
+        return None
+    try:
+        return decode_document(answered.body)
+    except FormatError as error:
+        kind = answered.headers.get("Content-Type", "no type")
+        raise EndpointError(f"answered {answered.title} with {kind[:100]}, which is not JSON") from error

@@ -1,0 +1,1 @@
+"""Polling: one engine for every place where files appear (a folder today, SFTP and FTPS behind the same port)."""
