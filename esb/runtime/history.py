@@ -11,7 +11,7 @@ from esb.envelope import Addressed, Delivery, Packet, unpack
 from esb.message import Message, derive
 from esb.records import Parked, Record, RecordKind
 
-_encode = msgspec.json.Encoder().encode
+_encode = msgspec.json.Encoder(enc_hook=dict).encode
 _records = msgspec.json.Decoder(list[Record]).decode
 _parked = msgspec.json.Decoder(Parked).decode
 _VARYING = re.compile(r"[0-9][0-9a-f-]*|'[^']*'|\"[^\"]*\"")

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from typing import Any, TypeAlias
 
 from esb.envelope import Delivery, Return
-from esb.errors import ChannelError, EsbError, StoreError
+from esb.errors import ChannelError, StoreError
 from esb.runtime.bus import Bus
 
 Work: TypeAlias = Callable[[Sequence[Delivery]], Awaitable[Iterable[Any]]]
@@ -77,8 +77,10 @@ class Lending:
         except (ChannelError, StoreError) as error:
             self._bus.log.warning("batch.returned", channel=self._channel, count=len(batch), reason=str(error))
             await self._give_back(batch)
-        except EsbError as error:
-            self._bus.log.error("batch.failed", channel=self._channel, count=len(batch), reason=str(error))
+        except Exception as error:  # a fault of ours must cost a pause, not what the batch holds
+            self._bus.log.error(
+                "batch.failed", channel=self._channel, count=len(batch), error=repr(error), exc_info=True
+            )
             await self._give_back(batch)
         finally:
             self._slots.release()
