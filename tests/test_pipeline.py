@@ -1,4 +1,4 @@
-"""The value machine: order, asks and their names, redelivery, parts, failures in their place, entering behind a step."""
+"""The value machine: order, asks and their names, redelivery, parts, failures in place, entering behind a step."""
 
 from __future__ import annotations
 

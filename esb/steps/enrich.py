@@ -20,7 +20,7 @@ from esb.steps.places import Place
 LONGEST_PATH: Final = 2000
 """Characters that servers and proxies are known to take in a request line."""
 _SAFE: Final = "/?&=%:@!$'()*+,;~"
-_NOT_FOUND = re.compile(r"(?<![\w/.=-])(404|410)(?![\w/.-])")
+_STATUS = re.compile(r"(?<![\w/.=-])[1-5]\d\d(?![\w/.-])")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
 
 
@@ -86,11 +86,13 @@ class Enrich(StepSpec):
 
 
 def is_not_found(error: Exception) -> bool:
-    """Return whether a receiver says that what was asked for is not there (HTTP 404 and 410, named in the text).
+    """Return whether a receiver says that what was asked for is not there: the HTTP status in the text is 404 or 410.
 
-    The text is all that is kept of a refusal (answers are recorded), so a number inside a path does not count.
+    The text is all that is kept of a refusal (answers are recorded). Its first number that can be a status is one: a
+    number in a path does not count, nor does what the receiver wrote behind the status.
     """
-    return isinstance(error, RejectedError) and _NOT_FOUND.search(str(error)) is not None
+    status = _STATUS.search(str(error)) if isinstance(error, RejectedError) else None
+    return status is not None and status.group() in {"404", "410"}
 
 
 def _request_path(value: Any) -> Callable[[Any, Any], str]:

@@ -103,19 +103,28 @@ class Bench:
         result: Result = self.settle(run(route, given), answers)
         return result
 
+    def run_with(self, steps: Sequence[Mapping[str, Any]], given: Message, answer: Callable[[NamedAsk], Any]) -> Result:
+        """Return the result of a route whose asks are answered by a function."""
+        route = Route(self.route, self.line([READ.validate_python(step) for step in steps]))
+        result: Result = self.answered(run(route, given), answer)
+        return result
+
     def settle(self, given: Any, answers: Sequence[Any]) -> Any:
-        if not isinstance(given, GeneratorType):
-            assert not answers, "nothing was asked"
-            return given
         left = list(answers)
+        found = self.answered(given, lambda asked: left.pop(0))
+        assert not left, "more answers than asks"
+        return found
+
+    def answered(self, given: Any, answer: Callable[[NamedAsk], Any]) -> Any:
+        if not isinstance(given, GeneratorType):
+            return given
         try:
             asked = next(given)
             while True:
                 self.asked.append(asked)
-                answer = left.pop(0)
-                asked = given.throw(answer) if isinstance(answer, Exception) else given.send(answer)
+                found = answer(asked)
+                asked = given.throw(found) if isinstance(found, Exception) else given.send(found)
         except StopIteration as stop:
-            assert not left, "more answers than asks"
             return stop.value
 
 

@@ -28,7 +28,7 @@ def test_by_default_a_customer_who_is_not_there_fails_the_message(bench: Any):
         bench.outputs(enrich(), bench.message({"code": "c7"}), NOT_FOUND)
 
 
-@pytest.mark.parametrize("answer", [NOT_FOUND, RejectedError("410: gone"), None])
+@pytest.mark.parametrize("answer", [NOT_FOUND, RejectedError("answered 410 Gone: it was 400 once"), None])
 def test_missing_keep_goes_on_without_and_says_so(bench: Any, answer: Any):
     order = bench.message({"code": "c7"})
 
@@ -50,6 +50,7 @@ def test_missing_default_puts_the_default(bench: Any):
     [
         RejectedError("erp: GET /customers/404: 403 Forbidden"),
         RejectedError("erp: GET /customers?id=404: 400 Bad Request"),
+        RejectedError("answered 400 Bad Request: no, not 404"),
         EndpointError("erp: connection refused"),
     ],
 )
