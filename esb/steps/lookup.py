@@ -36,13 +36,15 @@ class Lookup(StepSpec):
 
     def build(self, resources: Resources) -> Step:
         """Return the step. It raises ValidationError if the table has no answer and `missing` is fail."""
-        table = resources.table(self.table)
+        name, table = self.table, resources.table(self.table)
         find = table.reverse if self.reverse else table.get
         key_of, put, missing = self.key, self.into.put, self._missing()
 
         def step(message: Message) -> Sequence[Message]:
             scope = scope_of(message)
             key = key_of(message.body, scope)
+            if isinstance(key, dict | list):
+                raise ValidationError(f"{name}: a {type(key).__name__} is no key; name one text or number in it")
             found = find(key)
             if found is None:
                 found = missing(key, message.body, scope)

@@ -36,6 +36,12 @@ def test_a_key_that_the_table_does_not_know_is_an_error(bench: Any):
         lookup(bench, {"uom": "XX"})
 
 
+@pytest.mark.parametrize("key", [{"a": 1}, ["EA"]])
+def test_what_is_no_key_is_an_error(bench: Any, key: Any):
+    with pytest.raises(ValidationError, match="is no key"):
+        lookup(bench, {"uom": key}, missing="keep")
+
+
 def test_missing_keep_puts_the_key_itself(bench: Any):
     assert lookup(bench, {"uom": "XX"}, missing="keep") == {"uom": "XX", "unit": "XX"}
 
