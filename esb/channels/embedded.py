@@ -209,7 +209,7 @@ class EmbeddedConsumer:
         self._waiter = asyncio.get_running_loop().create_future()
         await asyncio.wait((self._waiter, ended), return_when=asyncio.FIRST_COMPLETED)
         if ended.done() and not self._ended:
-            raise ChannelError(ended.result())
+            raise ended.result() or ChannelError("the channel was closed")
 
 
 def _entry(send: Addressed, now: float) -> Entry:

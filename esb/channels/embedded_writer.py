@@ -67,12 +67,13 @@ class Writer(threading.Thread):
         self._open_file, self._now = open_file, now
         self._loop = asyncio.get_running_loop()
         self.opened: asyncio.Future[None] = self._loop.create_future()
-        self.ended: asyncio.Future[str] = self._loop.create_future()
+        self.ended: asyncio.Future[ChannelError | None] = self._loop.create_future()
         self._wake = threading.Condition()
         self._jobs: deque[Job] = deque()
         self._stopping = False
         self._lenders: dict[Lender, None] = {}
         self._recovered = 0.0
+        self._doing: list[Job] = []
 
     # --- called on the event loop
 
@@ -109,46 +110,46 @@ class Writer(threading.Thread):
 
     def run(self) -> None:
         """Open the file, work until stopped, close the file."""
-        end = "closed"
         try:
             file = self._open_file()
         except Exception as error:  # whatever it is, who waits for the opening must hear of it
             self._tell(_resolve, self.opened, error)
             return
+        self._tell(_resolve, self.opened, None)
+        fault: ChannelError | None = None
         try:
-            self._tell(_resolve, self.opened, None)
             while self._turn(file):
                 pass
         except Exception as error:  # a fault of ours: nobody may wait for an answer for ever
-            end = f"the writer of {file.path} failed: {type(error).__name__}: {error}"
-            raise
-        finally:
-            self._end(file, end)
+            fault = ChannelError(f"the writer of {file.path} failed: {type(error).__name__}: {error}")
+            fault.__cause__ = error
+        self._end(file, fault)
 
-    def _end(self, file: ChannelFile, reason: str) -> None:
+    def _end(self, file: ChannelFile, fault: ChannelError | None) -> None:
         with self._wake:
             self._stopping = True
-            left = list(self._jobs)
+            left = [*self._doing, *self._jobs]
             self._jobs.clear()
         try:
             file.close()
         except sqlite3.Error as error:  # claims that could not be given back are recovered when the process is gone
-            reason = f"{file.path} was not closed properly: {error}" if reason == "closed" else reason
-        self._tell(_answer, left, ChannelError(reason))
-        self._tell(_resolve, self.ended, reason)
+            fault = fault or ChannelError(f"{file.path} was not closed properly: {error}")
+        self._tell(_answer, left, fault or ChannelError("the channel was closed"))
+        self._tell(_resolve, self.ended, fault, True)
 
     def _turn(self, file: ChannelFile) -> bool:
         """Do one transaction, if there is something to do; return whether to go on."""
         jobs, stopping = self._take(self._patience(file))
         if stopping and not jobs:
             return False
+        self._doing = jobs
         try:
             self._look_around(file)
             self._transact(file, jobs)
         except sqlite3.Error as error:
             file.rollback()
             self._failed(jobs, f"{file.path}: {error}; nothing was stored, try again when it is mended", stopping)
-            return not stopping
+        self._doing = []
         return True
 
     def _take(self, patience: float) -> tuple[list[Job], bool]:
@@ -262,10 +263,11 @@ def _answer(jobs: Sequence[Job], error: ChannelError) -> None:
             job.answer(error)
 
 
-def _resolve(future: asyncio.Future[Any], result: Any) -> None:
+def _resolve(future: asyncio.Future[Any], result: Any, plain: bool = False) -> None:
+    """Resolve the future; an error is raised to who waits, unless it is the `plain` result."""
     if future.done():
         return
-    if isinstance(result, BaseException):
+    if isinstance(result, Exception) and not plain:
         future.set_exception(result)
     else:
         future.set_result(result)

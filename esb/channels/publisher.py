@@ -148,9 +148,12 @@ class Publisher:
 
     def _closed(self, channel: Any, reason: Any) -> None:
         """Open another channel if the broker closed this one alone (it does for an exchange that is missing)."""
+        connection: Corked = channel.connection
+        if not connection.is_open:
+            self._lost(f"the connection was lost: {reason}")
+            return
         self._lost(f"the broker closed the channel: {reason}")
-        connection = self._link.connection
-        if connection is not None and channel.connection is connection and connection.is_open:
+        if self._link.connection is connection:
             connection.ioloop.call_later(_REOPEN_SECONDS, self._reopen, connection)
 
     def _reopen(self, connection: Corked) -> None:

@@ -137,6 +137,9 @@ class RabbitConsumer:
         if session is not None and session.alive:
             closed = asyncio.Event()
             session.channel.add_on_close_callback(lambda *_: closed.set())
+            # pika would cancel the consumer first. Then the broker lends the next ones to somebody else before it gets
+            # these back, and an ordered channel is out of order.
+            session.channel._consumers.clear()
             session.channel.close()
             with suppress(TimeoutError):
                 async with asyncio.timeout(CLOSE_SECONDS):

@@ -142,14 +142,6 @@ def delete(url: str, names: Names, channels: Sequence[str]) -> None:
                 broker.fresh().queue_delete(names.queue(channel))
 
 
-def delete_all(url: str, names: Names, topology: Topology) -> None:
-    """Delete queues and exchanges of this prefix, with all that is in them; blocks, so call it in a thread."""
-    with _broker(url) as broker:
-        for thing in reversed(_things(names, topology)):
-            with suppress(NotFound):
-                thing.bind(broker.fresh()).delete()
-
-
 def rung_for(seconds: float) -> str:
     """Return the longest rung that is not longer than this; a packet takes rungs until it is due."""
     fitting = [name for name, delay in RUNGS.items() if delay <= seconds]
@@ -266,7 +258,7 @@ def _broker(url: str) -> Iterator[_Broker]:
         where = f"{parameters.host}:{parameters.port}"
         connection = _connection(parameters)
         try:
-            connection.connect()
+            connection.ensure_connection(max_retries=1, interval_start=0)
         except (OSError, AMQPError, OperationalError) as error:
             reasons.append(f"{where} ({error})")
             connection.release()

@@ -1,0 +1,184 @@
+"""What a channel must do when processes come and go: checks with real processes that are really killed (SIGKILL)."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from typing import Literal
+
+from esb.envelope import ChannelSpec
+from esb.testing.channel_suite import (
+    WITHIN,
+    A,
+    Backend,
+    Check,
+    draining,
+    empty,
+    fill,
+    ids,
+    lending,
+    numbers,
+    opened,
+    take,
+    until,
+)
+
+
+class Worker:
+    """A process that holds, drains or fills a channel; `said` = the ids that it reported so far."""
+
+    def __init__(self, process: asyncio.subprocess.Process) -> None:
+        self._process = process
+        self.said: list[str] = []
+        self._reading = asyncio.create_task(self._read())
+
+    async def _read(self) -> None:
+        assert self._process.stdout is not None
+        async for line in self._process.stdout:
+            if line.endswith(b"\n"):  # the last one may be cut by the kill
+                self.said.append(line.decode().strip())
+
+    async def kill(self) -> None:
+        """Kill it; then `said` is complete."""
+        with suppress(ProcessLookupError):
+            self._process.kill()
+        await self._process.wait()
+        await self._reading
+
+    async def says(self, count: int) -> None:
+        """Wait until it reported so many ids."""
+        await until(lambda: len(self.said) >= count or self._process.returncode is not None)
+        assert len(self.said) >= count, f"the worker ended with {self._process.returncode} after {self.said}"
+
+
+@asynccontextmanager
+async def working(
+    backend: Backend, verb: Literal["hold", "drain", "fill"], name: str = A, prefetch: int = 10
+) -> AsyncIterator[Worker]:
+    """A worker process, killed at the end."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "esb.testing.channel_worker",
+        verb,
+        backend.where,
+        backend.prefix,
+        name,
+        str(prefetch),
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    worker = Worker(process)
+    try:
+        yield worker
+    finally:
+        await worker.kill()
+
+
+async def what_a_killed_consumer_held_is_lent_again(backend: Backend) -> None:
+    """With the mark that it was lent before."""
+    async with opened(backend) as channel:
+        await fill(channel, A, 20)
+        async with working(backend, "hold", prefetch=10) as worker:
+            await worker.says(10)
+            await worker.kill()
+
+        async with lending(channel, A) as consumer:
+            again = await take(consumer, 20)
+
+        assert sorted(ids(again), key=int) == numbers(20)
+        assert {delivery.packet.id for delivery in again if delivery.redelivered} == set(worker.said)
+
+
+async def a_killed_holder_of_an_ordered_channel_is_succeeded_in_order(backend: Backend) -> None:
+    """Nothing overtakes what it held."""
+    async with opened(backend, ChannelSpec(A, ordered=True)) as channel:
+        await fill(channel, A, 30)
+        async with working(backend, "hold", prefetch=5) as worker:
+            await worker.says(5)
+            async with lending(channel, A) as consumer:
+                first = asyncio.create_task(anext(consumer))
+                await worker.kill()
+                got = ids(await asyncio.wait_for(first, WITHIN))
+                if len(got) < 30:
+                    got += ids(await take(consumer, 30 - len(got)))
+
+        assert got == numbers(30)
+
+
+async def many_processes_compete_without_loss_and_without_twins(backend: Backend) -> None:
+    """While all of them live, each packet goes to one of them."""
+    async with opened(backend) as channel:
+        async with working(backend, "drain") as one, working(backend, "drain") as two:
+            for start in range(0, 400, 40):
+                await fill(channel, A, 40, start)
+            await until(lambda: len(one.said) + len(two.said) >= 400)
+            await empty(channel, A)
+
+        assert sorted(one.said + two.said, key=int) == numbers(400)
+        assert one.said and two.said
+
+
+async def killed_competitors_lose_nothing(backend: Backend) -> None:
+    """What they settled may have come twice by the width of their prefetch; nothing is missing."""
+    async with opened(backend) as channel:
+        await fill(channel, A, 400)
+        said: set[str] = set()
+        twins = 0
+        for _ in range(2):
+            async with working(backend, "drain", prefetch=8) as worker:
+                await worker.says(40)
+                await worker.kill()
+            twins += len(said & set(worker.said))
+            said.update(worker.said)
+        async with lending(channel, A) as consumer, draining(channel, consumer) as got:
+            await until(lambda: len(said.union(got)) >= 400)
+            await empty(channel, A)
+        twins += len(said.intersection(got))
+
+        assert sorted(said.union(got), key=int) == numbers(400)
+        assert twins <= 2 * 8
+
+
+async def what_a_killed_publisher_was_promised_is_there(backend: Backend) -> None:
+    """All that `publish` returned for; more may be there, in whole or in part of the last window."""
+    async with opened(backend) as channel:
+        async with working(backend, "fill") as worker:
+            await worker.says(200)
+            await worker.kill()
+        promised = set(worker.said)
+        async with lending(channel, A) as consumer, draining(channel, consumer) as stored:
+            await empty(channel, A)
+
+        assert promised <= set(stored)
+
+
+async def what_kills_every_consumer_ends_among_the_dead(backend: Backend) -> None:
+    """After as many deliveries as the channel allows."""
+    async with opened(backend, ChannelSpec(A, delivery_limit=2)) as channel:
+        await fill(channel, A, 1)
+        for _ in range(2):
+            async with working(backend, "hold") as worker:
+                await worker.says(1)
+                await worker.kill()
+
+        async with lending(channel, A) as consumer, lending(channel, "dead") as dead:
+            looking = asyncio.create_task(anext(consumer))
+            (buried,) = await take(dead, 1)
+            looking.cancel()
+            await asyncio.gather(looking, return_exceptions=True)
+
+        assert buried.packet.id == "0"
+        assert dict(buried.packet.headers) == {"reason": "delivery_limit", "channel": A}
+
+
+PROCESS_CHECKS: tuple[Check, ...] = (
+    what_a_killed_consumer_held_is_lent_again,
+    a_killed_holder_of_an_ordered_channel_is_succeeded_in_order,
+    many_processes_compete_without_loss_and_without_twins,
+    killed_competitors_lose_nothing,
+    what_a_killed_publisher_was_promised_is_there,
+    what_kills_every_consumer_ends_among_the_dead,
+)
