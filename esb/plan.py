@@ -55,12 +55,16 @@ Verdict: TypeAlias = RetryAfter | DeadLetter | Hold | Divert | Ignore
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """What a policy is asked about. `attempt` counts from 1; `retry_after` = what the receiver asked for, seconds."""
+    """What a policy is asked about. `attempt` counts from 1; `retry_after` = what the receiver asked for, seconds.
+
+    `key` is the message's id: it spreads the jitter of failures that are alike.
+    """
 
     failure_class: FailureClass
     text: str
     attempt: int
     retry_after: float | None = None
+    key: str = ""
 
 
 Policy: TypeAlias = Callable[[Failure], Verdict]

@@ -110,7 +110,7 @@ def pause_before_next(pauses: tuple[float, ...], jitter: float, failure: Failure
 
 def _share(failure: Failure) -> float:
     """Return a number from 0 to 1 that this failure always has."""
-    digest = blake2b(f"{failure.attempt} {failure.text}".encode(errors="replace"), digest_size=4)
+    digest = blake2b(f"{failure.attempt} {failure.key} {failure.text}".encode(errors="replace"), digest_size=4)
     return int.from_bytes(digest.digest()) / 0xFFFFFFFF
 
 

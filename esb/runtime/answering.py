@@ -7,10 +7,10 @@ from collections.abc import Awaitable, Callable, Generator, Sequence
 from types import GeneratorType
 from typing import Any
 
-from esb.errors import EsbError, MessageError, StoreError
+from esb.errors import EsbError, StoreError
 from esb.message import NamedAsk
 from esb.pipeline import Result
-from esb.runtime.asking import ask_outside, recall
+from esb.runtime.asking import ask_outside, may_be_kept, recall
 from esb.runtime.bus import Bus
 from esb.runtime.item import Item
 
@@ -35,7 +35,7 @@ def resume(entry: Waiting, answer: Any, waiting: list[Waiting]) -> None:
     item, generator, asked = entry
     try:
         if isinstance(answer, Exception):
-            if isinstance(answer, MessageError) and not asked.ask.stateful:
+            if isinstance(answer, EsbError) and may_be_kept(answer) and not asked.ask.stateful:
                 item.refusals[asked.name] = (asked.message_id, answer)
             following = generator.throw(answer)
         else:

@@ -1,7 +1,7 @@
 """Answering asks under the law of asks: asked again, a message gets the same answer, and nothing leaves before that.
 
 Stateful asks change state and keep their answer in one store transaction. Answers from outside are kept when they
-come; a refusal (an answer too) is kept once the run has passed with it. The first commit wins.
+come; a failure that a step lives with (an answer too) is kept once the run has passed. The first commit wins.
 """
 
 from __future__ import annotations
@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from esb import errors
 from esb.envelope import decode_document, encode_document
-from esb.errors import DefinitionError, EsbError, MessageError, RejectedError
+from esb.errors import BusyError, ChannelError, DefinitionError, EsbError, RejectedError, StoreError
 from esb.message import NamedAsk
 from esb.ports import Keys
 from esb.records import KeyClaim
@@ -42,17 +43,24 @@ class KeyAnswers:
 
 
 def keep(answer: Any) -> bytes:
-    """Return an answer, or a refusal, as it is kept."""
-    if isinstance(answer, MessageError):
-        return b"!" + str(answer).encode()
+    """Return an answer, or a failure with its class, as it is kept."""
+    if isinstance(answer, EsbError):
+        return f"!{type(answer).__name__}:{answer}".encode()
     return b"=" + encode_document(answer)
 
 
 def recall(kept: bytes) -> Any:
-    """Return a kept answer; a refusal comes back as the error it was."""
+    """Return a kept answer; a failure comes back as the error it was."""
     if kept[:1] == b"!":
-        return RejectedError(kept[1:].decode())
+        name, _, text = kept[1:].decode().partition(":")
+        found = getattr(errors, name, RejectedError)
+        return found(text) if isinstance(found, type) and issubclass(found, EsbError) else RejectedError(text)
     return decode_document(kept[1:])
+
+
+def may_be_kept(error: Exception) -> bool:
+    """Return whether a failure is an answer that a run may pass with; the bus's own troubles never are."""
+    return isinstance(error, EsbError) and not isinstance(error, BusyError | ChannelError | StoreError)
 
 
 async def ask_outside(bus: Bus, asked: NamedAsk) -> Any:
@@ -73,7 +81,7 @@ async def ask_outside(bus: Bus, asked: NamedAsk) -> Any:
     return recall(kept[asked.name])
 
 
-async def keep_refusals(bus: Bus, refusals: Mapping[str, tuple[str, MessageError]]) -> bool:
+async def keep_refusals(bus: Bus, refusals: Mapping[str, tuple[str, EsbError]]) -> bool:
     """Keep the refusals that runs have passed with; false if a twin got another answer first."""
     if not refusals:
         return True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from esb.envelope import Delivery
-from esb.errors import MessageError
+from esb.errors import EsbError
 from esb.message import Message
 from esb.pipeline import Result
 from esb.plan import Plan
@@ -21,5 +21,5 @@ class Item:
     plan: Plan | None = None
     result: Result | None = None
     error: Exception | None = None
-    refusals: dict[str, tuple[str, MessageError]] = field(default_factory=dict)
+    refusals: dict[str, tuple[str, EsbError]] = field(default_factory=dict)
     owners: set[str] = field(default_factory=set)

@@ -43,7 +43,9 @@ def fail(delivery: Delivery, message: Message | None, failed: Failed, policy: Po
         message, _ = unpack(delivery.packet, read_body=False)
         return _exception(delivery, message, failed, str(cause), now)
     attempt = delivery.packet.attempt
-    verdict = policy(Failure(failure_class(cause), str(cause), attempt, getattr(cause, "retry_after", None)))
+    verdict = policy(
+        Failure(failure_class(cause), str(cause), attempt, getattr(cause, "retry_after", None), message.id)
+    )
     if isinstance(verdict, RetryAfter):
         text = f"{cause}; attempt {attempt}, next in {verdict.seconds:g} s"
         line = record(message, "retry", now, place=failed.place, text=text, attempt=attempt)
