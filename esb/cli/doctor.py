@@ -1,0 +1,141 @@
+"""esb doctor: is everything here that a run needs, and what to do where it is not."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import sys
+import time
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import yaml
+
+from esb.app import usable
+from esb.app.logs import Redactor, open_log
+from esb.app.world import LiveWorld
+from esb.channels import open_channel
+from esb.cli.options import AsJson, ChannelUrl, ProjectDir, StoreUrl, settings_of
+from esb.cli.output import emit
+from esb.cli.run import run_async
+from esb.errors import EsbError
+from esb.routes import compile_plan
+from esb.runtime.clock import SystemClock
+from esb.settings import Settings
+from esb.specs import SecretRef
+from esb.stores import open_store
+
+Check = Callable[[Settings], Awaitable[str]]
+
+
+def command(project: ProjectDir = Path(), channel: ChannelUrl = "", store: StoreUrl = "", json: AsJson = False) -> int:
+    """Check Python, project, secrets, channel, store, endpoints, disk and clock; exit 1 if something is missing."""
+    settings = settings_of(project, channel, store, log_level="error")
+    return int(run_async(_doctor(settings, json)))
+
+
+async def _doctor(settings: Settings, json: bool) -> int:
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    failed = False
+    for name, check in CHECKS.items():
+        try:
+            text, good = await check(settings), True
+        except (EsbError, OSError) as error:
+            text, good = str(error), False
+        failed = failed or not good
+        if json:
+            emit({"check": name, "ok": good, "text": text})
+        else:
+            print(f"[{'+' if good else '-'}] {name}: {text}")
+    return int(failed)
+
+
+async def _python(settings: Settings) -> str:
+    loader = "C" if yaml.__with_libyaml__ else "pure Python (slow: validation takes eight times as long)"
+    return f"{sys.version.split()[0]}, YAML loader {loader}, system SQLite {sqlite3.sqlite_version}"
+
+
+async def _project(settings: Settings) -> str:
+    plan = compile_plan(usable(settings.project))
+    return f"{len(plan.routes)} routes, {len(plan.intakes)} ways in, {len(plan.deliveries)} ways out"
+
+
+async def _secrets(settings: Settings) -> str:
+    project = usable(settings.project)
+    world = LiveWorld(SystemClock(), open_log(settings, Redactor()), settings.project, settings.state_dir, Redactor())
+    count = 0
+    for spec in project.endpoints.values():
+        for reference in _references(spec):
+            world.secret(reference)
+            count += 1
+    return f"{count} found"
+
+
+def _references(value: object) -> list[SecretRef]:
+    if isinstance(value, SecretRef):
+        return [value]
+    if isinstance(value, dict):
+        return [found for item in value.values() for found in _references(item)]
+    if isinstance(value, list | tuple):
+        return [found for item in value for found in _references(item)]
+    fields = getattr(type(value), "model_fields", {})
+    return [found for name in fields for found in _references(getattr(value, name))]
+
+
+async def _channel(settings: Settings) -> str:
+    channel = open_channel(settings.channel_url)
+    await channel.open()
+    try:
+        await channel.declare(compile_plan(usable(settings.project)).topology)
+        await channel.depth(["journal", "dead"])
+    finally:
+        await channel.close()
+    return f"{settings.channel_url.split('@')[-1]} is reachable, and its queues are as declared"
+
+
+async def _store(settings: Settings) -> str:
+    store = open_store(settings.store_url)
+    await store.open()
+    await store.close()
+    return f"{settings.store_url.split('@')[-1]} is reachable and up to date"
+
+
+async def _endpoints(settings: Settings) -> str:
+    project = usable(settings.project)
+    world = LiveWorld(SystemClock(), open_log(settings, Redactor()), settings.project, settings.state_dir, Redactor())
+    said: list[str] = []
+    for name in sorted(compile_plan(project).deliveries):
+        sink = project.endpoints[name].sink(name, world)
+        try:
+            said.append(f"{name} {await sink.check()}")
+        finally:
+            await sink.close()
+    return "; ".join(said) or "none delivers"
+
+
+async def _disk(settings: Settings) -> str:
+    usage = shutil.disk_usage(settings.state_dir)
+    free = usage.free / usage.total
+    if usage.free < 500_000_000:
+        raise OSError(f"only {usage.free // 10**6} MB are free at {settings.state_dir}; intake would have to stop soon")
+    return f"{usage.free // 10**9} GB free ({free:.0%})"
+
+
+async def _clock(settings: Settings) -> str:
+    year = time.gmtime().tm_year
+    if year < 2025:
+        raise OSError(f"the clock says {year}; set it, or signatures and retries go wrong")
+    return f"{time.strftime('%Y-%m-%d %H:%M:%S UTC', time.gmtime())}, zone {os.environ.get('TZ', time.tzname[0])}"
+
+
+CHECKS: dict[str, Check] = {
+    "python": _python,
+    "project": _project,
+    "secrets": _secrets,
+    "store": _store,
+    "channel": _channel,
+    "endpoints": _endpoints,
+    "disk": _disk,
+    "clock": _clock,
+}

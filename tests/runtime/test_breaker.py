@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from esb.plan import Breaker as Plan
+from esb.runtime.breaker import Breaker, Rate
+
+PLAN = Plan(ratio=0.5, least=4, pause=10.0)
+
+
+def test_it_stays_closed_below_the_least_number_of_calls():
+    breaker = Breaker(PLAN)
+
+    for _ in range(3):
+        breaker.failed(0.0)
+
+    assert breaker.state == "closed"
+    assert breaker.wait(0.0) == 0.0
+
+
+def test_it_trips_on_the_ratio_and_lets_one_probe_go_after_the_pause():
+    breaker = Breaker(PLAN)
+    for _ in range(4):
+        breaker.failed(0.0)
+
+    assert breaker.state == "open"
+    assert breaker.wait(4.0) == 6.0
+    assert breaker.wait(10.0) == 0.0
+    assert breaker.state == "probing"
+    assert breaker.wait(10.0) > 0.0
+
+
+def test_a_probe_that_passed_closes_it_and_one_that_failed_opens_it_again():
+    breaker = Breaker(PLAN)
+    for _ in range(4):
+        breaker.failed(0.0)
+    breaker.wait(10.0)
+    breaker.failed(10.0)
+    still_open = breaker.wait(15.0)
+    breaker.wait(20.0)
+    breaker.passed()
+
+    assert still_open == 5.0
+    assert breaker.state == "closed"
+    assert breaker.wait(20.0) == 0.0
+
+
+@given(st.lists(st.tuples(st.booleans(), st.floats(0, 30)), max_size=200))
+def test_whatever_happens_a_call_is_let_go_within_two_pauses(calls: list[tuple[bool, float]]):
+    breaker, now = Breaker(PLAN), 0.0
+    for good, later in calls:
+        now += later
+        if breaker.wait(now) == 0.0:
+            if good:
+                breaker.passed()
+            else:
+                breaker.failed(now)
+    waited = 0.0
+    while (seconds := breaker.wait(now + waited)) > 0.0:
+        waited += seconds
+
+    assert waited <= 2 * PLAN.pause
+
+
+@given(st.integers(1, 50), st.lists(st.floats(0, 0.5), min_size=1, max_size=300))
+def test_a_rate_never_lets_more_through_than_it_says(calls: int, gaps: list[float]):
+    rate, now, times = Rate(calls, 1.0), 100.0, []
+    for gap in gaps:
+        now += gap
+        times.append(now + rate.wait(now))
+
+    for start in times:
+        assert sum(start <= at < start + 1.0 for at in times) <= 2 * calls
+
+
+def test_a_receiver_that_asks_for_a_pause_gets_it():
+    rate = Rate(100, 1.0)
+    rate.pause(60.0)
+
+    assert rate.wait(50.0) >= 10.0
