@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice, takewhile
 from typing import Literal, Protocol, TypeAlias
 from zoneinfo import ZoneInfo
 
@@ -15,7 +16,7 @@ Missed: TypeAlias = Literal["run_once", "skip", "run_all"]
 LATE = 60.0
 """Seconds after which a time counts as missed even if the next one has not come."""
 MOST = 10_000
-"""Missed times that are caught up at once; the rest follows in the next round."""
+"""Missed times that are caught up in one round; the rest follows in the next."""
 
 
 class Schedule(Protocol):
@@ -23,6 +24,10 @@ class Schedule(Protocol):
 
     def after(self, moment: float) -> Iterator[float]:
         """Yield the due times later than a moment, in order."""
+        ...
+
+    def latest(self, moment: float) -> float | None:
+        """Return the last due time that is not later than a moment."""
         ...
 
 
@@ -41,6 +46,11 @@ class Every:
             if number * step / 1000 > moment:
                 yield number * step / 1000
 
+    def latest(self, moment: float) -> float | None:
+        """Return the last due time that is not later than a moment."""
+        step = round(self.period * 1000)
+        return int(moment * 1000 // step) * step / 1000
+
 
 @dataclass(frozen=True, slots=True)
 class Cron:
@@ -51,32 +61,36 @@ class Cron:
 
     def after(self, moment: float) -> Iterator[float]:
         """Yield the due times later than a moment, in order; it ends if the expression never comes true again."""
-        zone = UTC if self.zone == "UTC" else ZoneInfo(self.zone)
-        for due in CronSim(self.expression, datetime.fromtimestamp(moment, zone)):
-            at = due.timestamp()
+        for at in self._times(moment, reverse=False):
             if at > moment:
                 yield at
 
+    def latest(self, moment: float) -> float | None:
+        """Return the last due time that is not later than a moment, or None if there was none for 50 years."""
+        # A second more, for a moment that is itself due: the iteration begins behind where it stands.
+        return next((at for at in self._times(moment + 1, reverse=True) if at <= moment), None)
 
-def due(schedule: Schedule, last: float, now: float, missed: Missed) -> tuple[list[float], float]:
+    def _times(self, moment: float, reverse: bool) -> Iterator[float]:
+        zone = UTC if self.zone == "UTC" else ZoneInfo(self.zone)
+        for found in CronSim(self.expression, datetime.fromtimestamp(moment, zone), reverse=reverse):
+            yield found.timestamp()
+
+
+def due(schedule: Schedule, settled: float, now: float, missed: Missed) -> tuple[list[float], float]:
     """Return the times to run now, in order, and the moment up to which the schedule is settled with them.
 
-    `last`: the moment up to which it was settled before. A time is missed if a later one is due too, or if it is more
-    than LATE seconds ago: the process was down or asleep.
+    `settled`: up to when it was settled before. A time is missed if a later one is due too, or if it is more than
+    LATE seconds ago: the process was down or asleep. With `run_all` there may be more than the MOST that are returned.
     """
-    times: list[float] = []
-    for at in schedule.after(last):
-        if at > now or len(times) == MOST:
-            break
-        times.append(at)
-    if not times:
-        return [], last
+    latest = schedule.latest(now)
+    if latest is None or latest <= settled:
+        return [], settled
     if missed == "run_all":
-        return times, times[-1]
-    if missed == "skip" and now - times[-1] > LATE:
-        return [], times[-1]
-    # More than MOST were missed: the one to run is the last of all, which a later round will find.
-    return (times[-1:] if len(times) < MOST else []), times[-1]
+        times = list(islice(takewhile(lambda at: at <= now, schedule.after(settled)), MOST))
+        return times, times[-1] if times else latest
+    if missed == "skip" and now - latest > LATE:
+        return [], latest
+    return [latest], latest
 
 
 def next_time(schedule: Schedule, moment: float) -> float | None:

@@ -94,21 +94,23 @@ class TimerSource:
         self._failures = 0
 
     async def run(self, intake: Intake, once: bool) -> None:
-        """Run until cancelled; with `once` run what is due by now.
+        """Run until cancelled; with `once` until nothing is left of what was due at the start.
 
         Raises:
             EsbError: Only with `once`: the bus could not take it.
         """
-        settled = self._settled()
+        start, settled = self._world.clock.now(), self._settled()
         while True:
-            settled = await self._run_due(intake, settled, once)
-            if once:
+            before = settled
+            settled = await self._run_due(intake, settled, start if once else self._world.clock.now(), once)
+            if not once:
+                await self._world.clock.sleep(self._pause(settled))
+            elif settled == before:
                 return
-            await self._world.clock.sleep(self._pause(settled))
 
-    async def _run_due(self, intake: Intake, settled: float, once: bool) -> float:
-        """Run what is due and return the moment up to which all is settled."""
-        timing, now = self._timing, self._world.clock.now()
+    async def _run_due(self, intake: Intake, settled: float, now: float, once: bool) -> float:
+        """Run what is due by now and return the moment up to which all is settled."""
+        timing = self._timing
         times, reached = due(timing.schedule, settled, now, timing.missed)
         try:
             for at in times:
