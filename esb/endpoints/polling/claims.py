@@ -65,9 +65,9 @@ class Claims:
         """
         for target in _names(path, key):
             spot = Spot(root, target)
-            if reason and await self._files.stat(spot) is not None:
-                continue
-            if reason:  # before the move: a crash in between fails the same file again and writes the same text
+            # The text comes before the move: a crash in between fails the same file again and writes it again. What
+            # stands there may be this very file, cut in the middle of its move; then the move ends what was begun.
+            if reason and await self._files.stat(spot) is None:
                 await self._files.write(Spot(root, f"{target}.error.txt"), reason.encode())
             if await self._files.move(self.spot(path), spot) != "exists":
                 return target
