@@ -4,6 +4,7 @@ A text that begins with `$.` or `$[` (or is `$`) is a path; exactly one `{{ … 
 `{{` or `{%` in it is text; anything else is itself. `compile_value` applies that rule.
 """
 
+from esb.expressions.operators import MissingError
 from esb.expressions.paths import Path, compile_path, render_path
 from esb.expressions.scope import EACH_NAMES, NAMES, Scope, each_scope, scope_of
 from esb.expressions.templates import compile_template
@@ -13,6 +14,7 @@ __all__ = [
     "EACH_NAMES",
     "NAMES",
     "Expression",
+    "MissingError",
     "Path",
     "Scope",
     "compile_path",

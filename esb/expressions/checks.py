@@ -14,6 +14,7 @@ from esb.errors import ExpressionSyntaxError
 from esb.expressions.filters import FILTERS, TESTS
 from esb.expressions.operators import METHODS
 from esb.expressions.sandbox import GLOBALS, SANDBOX, Sandbox
+from esb.expressions.scope import EACH_NAMES
 
 _ALL_METHODS = frozenset().union(*METHODS.values())
 _REFUSED_STATEMENTS = (nodes.Extends, nodes.Block, nodes.Import, nodes.FromImport)
@@ -110,6 +111,8 @@ class _Checker:
             return
         if node.name in {"loop", "caller", "varargs", "kwargs"} and self.stored:
             return
+        if node.name in EACH_NAMES:
+            self.fail(f"{node.name!r} is known under each only", node.name, "write body for the document")
         near = get_close_matches(node.name, self.known, 1)
         listed = ", ".join(sorted(self.names))
         hint = f"did you mean {near[0]!r}?" if near else f"known names are {listed}"

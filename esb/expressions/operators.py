@@ -54,6 +54,10 @@ def kind_of(value: Any) -> str:
     return known.get(type(value), "a date" if isinstance(value, date) else f"a {type(value).__name__}")
 
 
+class MissingError(ExpressionError):
+    """A path or expression reads what this document does not have; an optional value may be left out."""
+
+
 class Missing(StrictUndefined):
     """What a missing member is worth: an error as soon as it is used, but `default` and `is defined` may look at it."""
 

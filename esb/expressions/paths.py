@@ -7,7 +7,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from esb.errors import ExpressionError, ExpressionSyntaxError
-from esb.expressions.operators import kind_of
+from esb.expressions.operators import MissingError, kind_of
 from esb.expressions.plain_paths import plain_query
 from esb.expressions.queries import Index, Name, Query
 from esb.expressions.query_code import compile_find
@@ -125,22 +125,22 @@ class Path:
         """Return the path up to its key number `at`, as text."""
         return render_path(self.keys[:at])
 
-    def missing(self, root: Any) -> ExpressionError:
+    def missing(self, root: Any) -> MissingError:
         """Return the error that says how far the path matched and what stands there instead."""
         node = root
         for at, key in enumerate(self.keys):
             here = self._before(at)
             if isinstance(key, str):
                 if type(node) is not dict:
-                    return ExpressionError(f"{self.source}: {here} is {kind_of(node)}, so it has no {key!r}")
+                    return MissingError(f"{self.source}: {here} is {kind_of(node)}, so it has no {key!r}")
                 if key not in node:
-                    return ExpressionError(f"{self.source}: {here} has no {key!r}{_known(node)}")
+                    return MissingError(f"{self.source}: {here} has no {key!r}{_known(node)}")
             elif type(node) is not list:
-                return ExpressionError(f"{self.source}: {here} is {kind_of(node)}, not a list")
+                return MissingError(f"{self.source}: {here} is {kind_of(node)}, not a list")
             elif not -len(node) <= key < len(node):
-                return ExpressionError(f"{self.source}: {here} has {len(node)} elements, so there is no [{key}]")
+                return MissingError(f"{self.source}: {here} has {len(node)} elements, so there is no [{key}]")
             node = node[key]
-        return ExpressionError(f"{self.source}: selects nothing")
+        return MissingError(f"{self.source}: selects nothing")
 
 
 def _known(node: dict[str, Any]) -> str:

@@ -73,12 +73,13 @@ class Sandbox(ImmutableSandboxedEnvironment):
     intercepted_binops = frozenset({"+", "-", "*", "/", "//", "%", "**"})
 
     def __init__(self, includes: Mapping[str, str] | None = None) -> None:
+        self.texts = dict(includes or {})
         super().__init__(
             undefined=Missing,
             optimized=False,  # the optimizer would run the ticks of the budget once and for all
             keep_trailing_newline=True,
             finalize=_finalize,
-            loader=DictLoader(includes or {}),
+            loader=DictLoader(self.texts),
             cache_size=0,
         )
         self.filters = {**FILTERS, **INTERNAL_FILTERS}

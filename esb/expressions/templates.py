@@ -6,12 +6,13 @@ import re
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Literal, NamedTuple, NoReturn
 
-from jinja2 import Template, TemplateError, nodes
+from jinja2 import Template, TemplateError, UndefinedError, nodes
 
 from esb.errors import ExpressionError, ExpressionSyntaxError, MessageError, TooLargeError
 from esb.expressions.budget import OUTPUT, limited
 from esb.expressions.checks import check, walk
 from esb.expressions.jinja_code import compile_text, compile_typed
+from esb.expressions.operators import MissingError
 from esb.expressions.paths import render_path
 from esb.expressions.sandbox import SANDBOX, Sandbox, parse
 from esb.expressions.scope import NAMES, Scope
@@ -35,6 +36,8 @@ def short(source: str) -> str:
 
 def fail(source: str, error: Exception) -> NoReturn:
     """Raise what an expression raised as an error of the message, with its source and a plain sentence."""
+    if isinstance(error, UndefinedError):
+        raise MissingError(f"{short(source)}: {error}") from error
     if isinstance(error, TooLargeError):
         raise TooLargeError(f"{short(source)}: {error}") from error
     if isinstance(error, ZeroDivisionError):
@@ -135,10 +138,12 @@ def compile_template(
     """
     texts = dict(includes or {})
     sandbox = Sandbox(texts) if texts else SANDBOX
-    for text in (source, *texts.values()):
-        if len(text) > LONGEST_TEMPLATE:
-            raise ExpressionSyntaxError(f"the template is longer than {LONGEST_TEMPLATE} characters")
-        check(parse(sandbox, text), text, names, texts)
+    seen: set[str] = set()
+    waiting = [("", source)]
+    while waiting:
+        name, text = waiting.pop()
+        waiting += [(other, texts[other]) for other in _checked(sandbox, name, text, names) if other not in seen]
+        seen.update(other for other, _ in waiting)
     try:
         template = sandbox.from_string(source)
     except (RecursionError, SyntaxError, MemoryError):
@@ -153,6 +158,23 @@ def compile_template(
             fail(source, error)
 
     return render
+
+
+def _checked(sandbox: Sandbox, name: str, text: str, names: Collection[str]) -> list[str]:
+    """Check one template; return the names of those that it includes."""
+    where = f"in {name}: " if name else ""
+    if len(text) > LONGEST_TEMPLATE:
+        raise ExpressionSyntaxError(f"{where}the template is longer than {LONGEST_TEMPLATE} characters")
+    try:
+        template = parse(sandbox, text)
+        check(template, text, names, sandbox.texts)
+    except ExpressionSyntaxError as error:
+        if not name:
+            raise
+        line = text.count("\n", 0, error.offset) + 1
+        raise ExpressionSyntaxError(f"{where}line {line}: {error.text}", help=error.help) from error
+    included = [node.template for node in template.find_all(nodes.Include)]
+    return [str(each.value) for each in included if isinstance(each, nodes.Const)]
 
 
 def _render(template: Template, scope: Scope) -> str:
