@@ -56,7 +56,7 @@ class EmbeddedChannel:
         return now_of(self._clock)
 
     async def declare(self, topology: Topology) -> None:
-        await self.run(lambda file: file.declare(topology), durable=True)
+        await self.run(lambda file: file.registry.declare(topology), durable=True)
 
     async def publish(self, sends: Sequence[Addressed]) -> None:
         refuse_oversized(sends, self._body_limit)

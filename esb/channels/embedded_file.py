@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +17,13 @@ import pysqlite3.dbapi2 as sqlite3
 from msgspec import Struct
 from msgspec.structs import replace
 
+from esb.channels.embedded_registry import DEAD, Declared, Registry
 from esb.channels.embedded_schema import connect
 from esb.channels.owners import identity
 from esb.channels.packets import buried
-from esb.channels.topics import matches
-from esb.envelope import Packet, Topology
+from esb.envelope import Packet
 from esb.errors import ChannelError
 
-DEAD = "dead"
-ALWAYS_THERE = (DEAD, "journal")
 SHARED_FROM = (3, 51, 3)
 """Before this SQLite loses data when two connections write a WAL file and one of them resets it."""
 
@@ -63,13 +60,6 @@ class Settled(Struct, frozen=True):
     bury: Sequence[tuple[int, Packet]] = ()
 
 
-class _Channel(Struct):
-    number: int
-    name: str
-    ordered: bool
-    delivery_limit: int
-
-
 class ChannelFile:
     """One connection to the file, for one thread. What changes packets runs between `begin` and `commit`."""
 
@@ -78,9 +68,7 @@ class ChannelFile:
         self._db = connect(path)
         self._durable = True
         self._seen_version = -1
-        self._channels: dict[str, _Channel] = {}
-        self._subscriptions: list[tuple[str, str]] = []
-        self._routes = lru_cache(maxsize=4096)(self._subscribers)
+        self.registry = Registry(self._db)
         self.stirred: set[str] = set()
         """Channels that may have something new to lend."""
         try:
@@ -117,13 +105,13 @@ class ChannelFile:
         if version == self._seen_version:
             return False
         self._seen_version = version
-        self._read_channels()
+        self.registry.read()
         self.stir()
         return True
 
     def stir(self) -> None:
         """Note that any channel may have something new to lend."""
-        self.stirred.update(self._channels)
+        self.stirred.update(self.registry.names())
 
     def close(self) -> None:
         """Give back what this owner still holds and close the file."""
@@ -166,8 +154,7 @@ class ChannelFile:
             number = self._db.execute(
                 "INSERT INTO owner(pid, identity, library) VALUES(?, ?, ?)", (os.getpid(), identity(os.getpid()), mine)
             ).lastrowid
-            for name in ALWAYS_THERE:
-                self._db.execute("INSERT OR IGNORE INTO channel(name) VALUES(?)", (name,))
+            self.registry.found()
             self.commit()
         except BaseException:
             self.rollback()
@@ -185,83 +172,25 @@ class ChannelFile:
         self._db.execute("UPDATE channel SET holder = 0 WHERE holder = ?", (number,))
         self._db.execute("DELETE FROM owner WHERE number = ?", (number,))
 
-    # --- channels
-
-    def declare(self, topology: Topology) -> None:
-        """Make the channels exist as the topology says, with these subscriptions and no others.
-
-        Raises:
-            ChannelError: A subscription names a channel that nobody declared; then nothing is changed.
-        """
-        declared = self._channels.keys() | {spec.name for spec in topology.channels}
-        for pattern, name in topology.subscriptions:
-            if name not in declared:
-                raise ChannelError(f"the subscription to {pattern} names channel {name}, which is not declared")
-        for spec in topology.channels:
-            self._db.execute(
-                "INSERT INTO channel(name, ordered, delivery_limit) VALUES(?1, ?2, ?3) "
-                "ON CONFLICT(name) DO UPDATE SET ordered = ?2, delivery_limit = ?3",
-                (spec.name, spec.ordered, 0 if spec.name == DEAD else spec.delivery_limit),
-            )
-        self._read_channels()
-        for spec in topology.channels:
-            self._db.execute("DELETE FROM subscription WHERE channel = ?", (self._channels[spec.name].number,))
-        for pattern, name in topology.subscriptions:
-            self._db.execute("INSERT OR IGNORE INTO subscription VALUES(?, ?)", (pattern, self._channels[name].number))
-        self._read_channels()
-
-    def knows(self, name: str) -> bool:
-        """Return whether the channel was declared, by whichever process."""
-        return name in self._channels
-
-    def hold(self, name: str) -> bool:
-        """Return whether this owner may lend from the channel: an ordered one has one holder at a time."""
-        channel = self._channels[name]
-        if not channel.ordered:
-            return True
-        held = self._db.execute(
-            "UPDATE channel SET holder = ?1 WHERE number = ?2 AND holder IN (0, ?1)", (self.owner, channel.number)
-        )
-        return bool(held.rowcount)
-
-    def ordered(self, name: str) -> bool:
-        """Return whether the channel has one active consumer at a time."""
-        return name in self._channels and self._channels[name].ordered
-
-    def release(self, name: str) -> None:
-        """Let another owner hold the channel."""
-        self._db.execute("UPDATE channel SET holder = 0 WHERE name = ? AND holder = ?", (name, self.owner))
-
-    def _read_channels(self) -> None:
-        rows = self._db.execute("SELECT number, name, ordered, delivery_limit FROM channel").fetchall()
-        self._channels = {name: _Channel(number, name, bool(ordered), limit) for number, name, ordered, limit in rows}
-        self._subscriptions = self._db.execute(
-            "SELECT pattern, name FROM subscription JOIN channel ON number = channel ORDER BY number"
-        ).fetchall()
-        self._routes.cache_clear()
-
-    def _subscribers(self, topic: str) -> tuple[str, ...]:
-        return tuple(dict.fromkeys(name for pattern, name in self._subscriptions if matches(pattern, topic)))
-
     # --- packets
 
     def put(self, entries: Sequence[Entry], now: float) -> dict[int, str]:
         """Store packets, an event once for each subscriber; return which could not be stored (by index) and why."""
         failed: dict[int, str] = {}
-        rows: list[tuple[_Channel, Entry]] = []
+        rows: list[tuple[Declared, Entry]] = []
         for index, entry in enumerate(entries):
             names: Sequence[str] = (entry.to,)
             if entry.to.startswith("event/"):
-                names = self._routes(entry.to.removeprefix("event/"))
+                names = self.registry.subscribers(entry.to.removeprefix("event/"))
             for name in names:
-                if name in self._channels:
-                    rows.append((self._channels[name], entry))
+                if name in self.registry:
+                    rows.append((self.registry[name], entry))
                 else:
                     failed[index] = f"no channel {name} is declared"
         self._insert(rows, now)
         return failed
 
-    def _insert(self, rows: Sequence[tuple[_Channel, Entry]], now: float) -> None:
+    def _insert(self, rows: Sequence[tuple[Declared, Entry]], now: float) -> None:
         if not rows:
             return
         last = self._db.execute("UPDATE sequence SET next = next + ? RETURNING next", (len(rows),)).fetchone()[0]
@@ -283,19 +212,20 @@ class ChannelFile:
 
     def ready(self, name: str) -> bool:
         """Return whether the channel has something to lend now (a look, without the lock that writing needs)."""
-        channel = self._channels.get(name)
-        return channel is not None and bool(
-            self._db.execute(
-                "SELECT EXISTS (SELECT 1 FROM q WHERE channel = ? AND owner = 0 AND due = 0)", (channel.number,)
-            ).fetchone()[0]
+        if name not in self.registry:
+            return False
+        number = self.registry[name].number
+        looked = self._db.execute(
+            "SELECT EXISTS (SELECT 1 FROM q WHERE channel = ? AND owner = 0 AND due = 0)", (number,)
         )
+        return bool(looked.fetchone()[0])
 
     def lend(self, name: str, limit: int, limit_bytes: int, now: float) -> list[Lent]:
         """Claim up to `limit` packets, oldest first, of not more than `limit_bytes` together (but at least one).
 
         A packet that was lent too often without an end goes to `dead` instead.
         """
-        channel = self._channels[name]
+        channel = self.registry[name]
         picked = _rows(
             self._db.execute(
                 "SELECT json_group_array(json_array(seq, size, attempt, lends, again)) FROM (SELECT * FROM q "
@@ -355,7 +285,7 @@ class ChannelFile:
                 (_json(settled.delay).decode(), self.owner),
             )
         if settled.bury:
-            dead = self._channels[DEAD]
+            dead = self.registry[DEAD]
             entries = [Entry(DEAD, 0.0, packet.attempt, encode_packet(packet)) for _, packet in settled.bury]
             self._insert([(dead, entry) for entry in entries], now)
 

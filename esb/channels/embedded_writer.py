@@ -93,7 +93,7 @@ class Writer(threading.Thread):
 
     def add(self, lender: Lender, file: ChannelFile) -> None:
         """Lend to this consumer from now on (work of a job)."""
-        if not file.knows(lender.name):
+        if lender.name not in file.registry:
             raise ChannelError(f"no channel {lender.name} is declared; declare the topology before consuming")
         self._lenders[lender] = None
         file.stirred.add(lender.name)
@@ -103,7 +103,7 @@ class Writer(threading.Thread):
         file.settle(Settled(give_back=tuple(lender.live)), self._now())
         self._lenders.pop(lender, None)
         if not any(other.name == lender.name for other in self._lenders):
-            file.release(lender.name)
+            file.registry.release(lender.name, file.owner)
         file.stir()
 
     # --- the thread
@@ -206,7 +206,7 @@ class Writer(threading.Thread):
             name = lender.name
             if name not in file.stirred or name in taken:
                 continue
-            if file.ordered(name):
+            if file.registry.ordered(name):
                 taken.add(name)
             if lender.room > 0:
                 if not file.ready(name):
@@ -218,7 +218,7 @@ class Writer(threading.Thread):
     def _lend(self, file: ChannelFile, now: float) -> list[tuple[Lender, list[Lent]]]:
         lent = []
         for lender in self._candidates(file):
-            if not file.hold(lender.name):
+            if not file.registry.hold(lender.name, file.owner):
                 file.stirred.discard(lender.name)  # another process holds it; when it lets go, the file changes
                 continue
             batch = file.lend(lender.name, lender.room, BATCH_BYTES, now)

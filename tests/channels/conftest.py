@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from esb.channels import open_channel
-from esb.testing.channel_suite import Backend
+from esb.testing.channel_kit import Backend
 from esb.testing.rabbitmq_node import RabbitNode
 
 

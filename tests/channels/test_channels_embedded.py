@@ -16,8 +16,8 @@ from esb.channels.embedded_writer import BATCH_BYTES
 from esb.channels.owners import identity
 from esb.envelope import Ack, Addressed, ChannelSpec, Packet, Topology
 from esb.errors import ChannelError, PublishError
+from esb.testing.channel_kit import A, Backend, drain, fill, ids, lending, numbers, opened, take
 from esb.testing.channel_process_suite import working
-from esb.testing.channel_suite import A, Backend, drain, fill, ids, lending, numbers, opened, take
 
 OLD, NEW = (3, 51, 2), (3, 51, 3)
 
@@ -31,7 +31,7 @@ def path(tmp_path: Path) -> Path:
 def file(path: Path) -> Iterator[ChannelFile]:
     opened_file = ChannelFile(path)
     opened_file.begin(durable=False)
-    opened_file.declare(Topology((ChannelSpec(A),)))
+    opened_file.registry.declare(Topology((ChannelSpec(A),)))
     opened_file.commit()
     yield opened_file
     opened_file.close()
@@ -113,16 +113,16 @@ def test_a_batch_is_bounded_in_bytes_but_has_at_least_one(file: ChannelFile) -> 
 def test_a_subscription_of_an_unknown_channel_is_refused_and_changes_nothing(file: ChannelFile) -> None:
     file.begin(durable=False)
     with pytest.raises(ChannelError, match="names channel route/b"):
-        file.declare(Topology((ChannelSpec("route/new"),), (("order.*", "route/b"),)))
+        file.registry.declare(Topology((ChannelSpec("route/new"),), (("order.*", "route/b"),)))
     file.commit()
 
-    assert not file.knows("route/new")
+    assert "route/new" not in file.registry
 
 
 def test_the_subscriptions_are_those_of_the_latest_topology(file: ChannelFile) -> None:
     file.begin(durable=False)
-    file.declare(Topology((ChannelSpec(A),), (("order.*", A), ("invoice.*", A))))
-    file.declare(Topology((ChannelSpec(A),), (("invoice.*", A),)))
+    file.registry.declare(Topology((ChannelSpec(A),), (("order.*", A), ("invoice.*", A))))
+    file.registry.declare(Topology((ChannelSpec(A),), (("invoice.*", A),)))
     file.put(
         [Entry("event/order.paid", 0.0, 1, b""), Entry("event/invoice.paid", 0.0, 1, encode_packet(Packet("1", b"")))],
         0.0,

@@ -12,7 +12,7 @@ from esb.channels.rabbitmq import RabbitChannel
 from esb.channels.topology import Names
 from esb.envelope import Ack, Addressed, ChannelSpec, Packet, Retry, Topology
 from esb.errors import ChannelError, PublishError
-from esb.testing.channel_suite import (
+from esb.testing.channel_kit import (
     WITHIN,
     A,
     B,

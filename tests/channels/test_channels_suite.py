@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from esb.testing.channel_kit import Backend, Check, name_of
 from esb.testing.channel_process_suite import PROCESS_CHECKS
-from esb.testing.channel_suite import CHECKS, Backend, Check, name_of
+from esb.testing.channel_suite import CHECKS
 
 ALL = CHECKS + PROCESS_CHECKS
 
