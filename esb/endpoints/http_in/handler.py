@@ -159,7 +159,7 @@ def _headers(request: Request) -> dict[str, str]:
     """Return the headers by lower-case name; repeated ones joined as RFC 9110 (5.3) says."""
     found: dict[str, str] = {}
     for raw_name, raw_value in request.headers.raw:
-        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1")
+        name, value = raw_name.decode("latin-1").lower(), raw_value.decode("latin-1").strip(" \t")
         found[name] = f"{found[name]}, {value}" if name in found else value
     return found
 
