@@ -151,6 +151,9 @@ def ask_name(route: str, message: Message, path: str, index: int) -> str:
     return derive("ask", route, message.id, message.generation, path, index)
 
 
-def send_id(message: Message, path: str, to: str, index: int) -> str:
-    """Return the id of an output: f(input id, step path, destination, index). The generation is inherited."""
-    return derive("send", message.id, path, to, index)
+def send_id(route: str, message: Message, path: str, to: str, index: int) -> str:
+    """Return the id of an output: f(route, input id, step path, destination, index). The generation is inherited.
+
+    The route belongs to it: two routes that take one event and send to one endpoint make two deliveries.
+    """
+    return derive("send", route, message.id, path, to, index)

@@ -153,15 +153,15 @@ def run(route: Route, message: Message, at: str = "") -> Result | Generator[Name
             raise StepFailure(at, message, LookupError(f"route {route.name} has no waiting step {at!r}")) from error
     given = step(message)
     if type(given) is GeneratorType:
-        return _finish(given)
-    return collect(given)  # type: ignore[arg-type]
+        return _finish(route.name, given)
+    return collect(route.name, given)  # type: ignore[arg-type]
 
 
-def _finish(given: Generator[NamedAsk, Answer, Outputs]) -> Generator[NamedAsk, Answer, Result]:
-    return collect((yield from given))
+def _finish(route: str, given: Generator[NamedAsk, Answer, Outputs]) -> Generator[NamedAsk, Answer, Result]:
+    return collect(route, (yield from given))
 
 
-def collect(outputs: Outputs) -> Result:
+def collect(route: str, outputs: Outputs) -> Result:
     """Sort outputs by kind and give every send its id; a message that passed the last step leaves no trace here."""
     result = Result()
     taken: dict[str, int] = {}
@@ -169,7 +169,7 @@ def collect(outputs: Outputs) -> Result:
         kind = type(item)
         if kind is Send:
             assert isinstance(item, Send)
-            result.sends.append(_addressed(item, taken))
+            result.sends.append(_addressed(route, item, taken))
             result.keys.update(item.message.keys)
         elif kind is Note:
             result.notes.append(item)  # type: ignore[arg-type]
@@ -180,11 +180,11 @@ def collect(outputs: Outputs) -> Result:
     return result
 
 
-def _addressed(send: Send, taken: dict[str, int]) -> Send:
+def _addressed(route: str, send: Send, taken: dict[str, int]) -> Send:
     """Return the send with its derived id; equal sends of one step are told apart by their number."""
     message = send.message
-    first = send_id(message, send.step, send.to, 0)
+    first = send_id(route, message, send.step, send.to, 0)
     index = taken.get(first, 0)
     taken[first] = index + 1
-    name = first if not index else send_id(message, send.step, send.to, index)
+    name = first if not index else send_id(route, message, send.step, send.to, index)
     return replace(send, message=replace(message, id=name, causation_id=message.id, scratch={}))

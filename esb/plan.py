@@ -114,6 +114,8 @@ class DeliveryPlan:
     breaker: Breaker = field(default_factory=Breaker)
     ordered: bool = False
     owner: str = ""
+    call_limit: float = 60.0
+    """Seconds after which a call cannot be under way any more (the endpoint's own time limit is shorter)."""
 
 
 @dataclass(frozen=True, slots=True)

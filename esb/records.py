@@ -38,7 +38,10 @@ class Record(Struct, frozen=True, kw_only=True):
 
 
 class IntakeKey(Struct, frozen=True):
-    """A sender's key at an endpoint, and the digest of what came with it. `window`: seconds in which twins are one."""
+    """A sender's key at an endpoint, and the digest of what came with it. `window`: seconds in which twins are one.
+
+    `release` is the one that takes it in: whoever takes it up again does so under that one.
+    """
 
     endpoint: str
     key: str
@@ -46,12 +49,14 @@ class IntakeKey(Struct, frozen=True):
     message_id: str
     at: float
     window: float = 7 * 86400.0
+    release: str = ""
 
 
 class Reservation(Struct, frozen=True):
     """What the store says of an intake key: `position` counts the documents that are already durable.
 
-    `at` is the POSIX time of the first reservation: a delivery that is taken up again keeps its time of intake.
+    `at` (POSIX time) and `release` are those of the first reservation: a delivery that is taken up again keeps them.
+    `message_id` is the one to use: a key that comes again after its window begins another message.
     """
 
     state: Literal["new", "reserved", "published", "conflict"]
@@ -59,6 +64,7 @@ class Reservation(Struct, frozen=True):
     position: int = 0
     answer: str = ""
     at: float = 0.0
+    release: str = ""
 
 
 class KeyClaim(Struct, frozen=True):
@@ -72,6 +78,10 @@ class KeyClaim(Struct, frozen=True):
     at: float
 
 
+CLEAN = "failed cleanly"
+"""The detail of an intent whose call failed without an effect: whoever comes next may simply call."""
+
+
 class LedgerKey(Struct, frozen=True):
     """What a delivery is known by: (endpoint, output id, generation)."""
 
@@ -81,13 +91,17 @@ class LedgerKey(Struct, frozen=True):
 
 
 class LedgerEntry(Struct, frozen=True):
-    """How far a delivery came. `intent`: the call may be under way or was cut; `unknown`: no answer came."""
+    """How far a delivery came. `intent`: the call may be under way or was cut; `unknown`: no answer came.
+
+    `lease`: seconds in which an intent without a detail is somebody's call under way, which no other may take over.
+    """
 
     key: LedgerKey
     state: Literal["intent", "done", "unknown"]
     attempt: int
     at: float
     detail: str = ""
+    lease: float = 0.0
 
 
 class Parked(Struct, frozen=True, kw_only=True):

@@ -113,7 +113,7 @@ def test_sends_get_ids_derived_from_message_step_and_destination():
     result, _ = finish(run(route(("to", send("delivery/erp", "to"))), given))
 
     (sent,) = result.sends
-    assert sent.message.id == send_id(given, "to", "delivery/erp", 0)
+    assert sent.message.id == send_id("r", given, "to", "delivery/erp", 0)
     assert (sent.message.causation_id, sent.message.generation) == ("m1", 2)
 
 
@@ -122,7 +122,7 @@ def test_equal_sends_of_one_step_are_told_apart_by_their_number():
 
     result, _ = finish(run(route(*twice), message()))
 
-    assert [sent.message.id for sent in result.sends] == [send_id(message(), "to", "x", n) for n in (0, 1)]
+    assert [sent.message.id for sent in result.sends] == [send_id("r", message(), "to", "x", n) for n in (0, 1)]
 
 
 def test_scratch_never_leaves():

@@ -10,7 +10,7 @@ from esb.envelope import Addressed, Packet, encode_document, restart, unpack
 from esb.errors import UsageError
 from esb.message import derive
 from esb.ports import Clock, Store
-from esb.records import LedgerKey, Parked, ParkedFilter, Record, RecordKind
+from esb.records import CLEAN, LedgerEntry, LedgerKey, Parked, ParkedFilter, Record, RecordKind
 
 
 class Decision(Struct, frozen=True):
@@ -47,13 +47,15 @@ class Desk:
         """Start it again where it failed; false if someone decided before.
 
         A route starts a new generation, so that its asks are asked anew. A delivery keeps its generation, and with
-        it the receiver's idempotency key, unless the ledger says that it was done.
+        it the receiver's idempotency key, unless the ledger says that it was done; an outcome that nobody knew is
+        settled by the decision: it is sent again.
         """
         packet = restart(row.packet, release=None if decision.as_then else self._release)
         if decision.body is not None:
             packet = Packet(packet.id, decision.body, _content(packet), packet.meta, 1, 0.0, packet.order_key)
         if await self._starts_anew(row, decision):
             packet = restart(packet, generation=row.generation + 1)
+            await self._store.free([_owner(row)])
         return await self._decide(row, "retried", Addressed(row.origin, packet), decision)
 
     async def release(self, row: Parked, decision: Decision) -> bool:
@@ -68,8 +70,7 @@ class Desk:
             raise UsageError("say why it is discarded: --reason '…'")
         done = await self._decide(row, "discarded", None, decision)
         if done:
-            owner = f"{row.message_id}.{row.generation}" if row.generation else row.message_id
-            await self._store.free([owner])
+            await self._store.free([_owner(row)])
         return done
 
     async def restore(self, row: Parked, decision: Decision) -> bool:
@@ -83,6 +84,8 @@ class Desk:
             return True
         key = LedgerKey(row.origin.partition("/")[2], row.message_id, row.generation)
         entry = (await self._store.entries([key])).get(key)
+        if entry is not None and entry.state == "unknown":
+            await self._store.conclude([LedgerEntry(key, "intent", entry.attempt, self._clock.now(), CLEAN)])
         return entry is not None and entry.state == "done"
 
     async def _decide(self, row: Parked, state: str, send: Addressed | None, decision: Decision) -> bool:
@@ -104,6 +107,10 @@ class Desk:
             keys=row.keys,
         )
         return await self._store.decide(row, state, send, line)
+
+
+def _owner(row: Parked) -> str:
+    return f"{row.message_id}.{row.generation}" if row.generation else row.message_id
 
 
 def _content(packet: Packet) -> Literal["json", "bytes"]:

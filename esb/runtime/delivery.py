@@ -12,7 +12,7 @@ from esb.errors import ChannelError, EndpointError, EsbError, StoreError, Thrott
 from esb.message import Message
 from esb.plan import DeliveryPlan
 from esb.ports import Sink
-from esb.records import LedgerEntry, LedgerKey
+from esb.records import CLEAN, LedgerEntry, LedgerKey
 from esb.runtime.breaker import Breaker, Rate
 from esb.runtime.bus import Bus
 from esb.runtime.claims import check_out
@@ -20,8 +20,6 @@ from esb.runtime.coalesce import Coalesce
 from esb.runtime.history import journal, record
 from esb.runtime.lending import Lending
 from esb.runtime.verdicts import HEAL, Failed, Outcome, fail
-
-_CLEAN = "failed cleanly"
 
 
 class Deliverer:
@@ -40,6 +38,7 @@ class Deliverer:
         self._lending = Lending(bus, f"delivery/{endpoint}", self._batch, 2, prefetch=max(2 * parallel, 10))
         self._calls = asyncio.Semaphore(parallel)
         self._finish = Coalesce[tuple[Delivery, Outcome, LedgerEntry | None], None](bus.clock, self._finish_all, 200)
+        self._lease = 0.0 if plan.effect == "idempotency_key" else plan.call_limit
         self.breaker = Breaker(plan.breaker)
         self._rate = Rate(*plan.rate) if plan.rate else None
 
@@ -55,9 +54,7 @@ class Deliverer:
         opened = [await self._open(delivery) for delivery in deliveries]
         now = self._bus.clock.now()
         entries = [
-            LedgerEntry(
-                LedgerKey(self._endpoint, message.id, message.generation), "intent", delivery.packet.attempt, now
-            )
+            LedgerEntry(self._key(message), "intent", delivery.packet.attempt, now, lease=self._lease)
             for delivery, message in zip(deliveries, opened, strict=True)
         ]
         before = await self._bus.store.intend(entries)
@@ -86,6 +83,9 @@ class Deliverer:
             line = record(message, "duplicate", entry.at, place=self._endpoint, text="the ledger says it was delivered")
             await self._finish((delivery, Outcome(Ack(delivery), records=[line]), None))
             return
+        if previous is not None and self._is_under_way(previous, entry):
+            await self._finish((delivery, Outcome(Retry(delivery, HEAL, counted=False)), None))
+            return
         async with self._calls:
             try:
                 done = await self._deliver(message, entry, previous)
@@ -100,9 +100,9 @@ class Deliverer:
 
     async def _deliver(self, message: Message, entry: LedgerEntry, previous: LedgerEntry | None) -> Delivered:
         key = message.effect_key
-        cut = previous is not None and (previous.state == "unknown" or previous.detail != _CLEAN)
+        cut = previous is not None and (previous.state == "unknown" or previous.detail != CLEAN)
         if cut and self._plan.effect != "idempotency_key":
-            applied = await self._sink.applied(message, key) if self._plan.effect == "probe" else None
+            applied = await self._probe(message, key) if self._plan.effect == "probe" else None
             if applied:
                 return Delivered("found there by the probe")
             if applied is None:
@@ -124,6 +124,17 @@ class Deliverer:
         self.breaker.passed()
         return done
 
+    async def _probe(self, message: Message, key: str) -> bool | None:
+        """Ask the receiver; a probe that fails leaves the outcome as unknown as it was."""
+        try:
+            return await self._sink.applied(message, key)
+        except EndpointError as error:
+            raise UnknownOutcomeError(f"the probe failed, too: {error}", error.retry_after) from error
+
+    def _is_under_way(self, previous: LedgerEntry, entry: LedgerEntry) -> bool:
+        """Return whether a twin may be calling right now, where a second call would be a second effect."""
+        return previous.state == "intent" and not previous.detail and entry.at - previous.at < self._lease
+
     async def _wait(self) -> None:
         """Wait for the breaker and for the rate; nothing is dropped and no attempt is counted meanwhile."""
         while seconds := self.breaker.wait(self._bus.clock.now()):
@@ -141,7 +152,7 @@ class Deliverer:
             return Outcome(Retry(delivery, HEAL, counted=False)), None
         failed = Failed(self._judged(error), self._endpoint, self._plan.owner)
         outcome = fail(delivery, message, failed, self._plan.policy, now)
-        state, detail = ("unknown", str(error)) if unknown else ("intent", _CLEAN)
+        state, detail = ("unknown", str(error)) if unknown else ("intent", CLEAN)
         return outcome, LedgerEntry(entry.key, state, entry.attempt, now, detail)  # type: ignore[arg-type]
 
     def _judged(self, error: Exception) -> Exception:

@@ -24,7 +24,8 @@ def record(message: Message, kind: RecordKind, at: float, **fields: object) -> R
     attempt = fields.get("attempt", 1)
     child = str(fields.get("child", ""))
     text = str(fields.pop("text", ""))[:_TEXT]
-    name = derive("record", message.id, message.generation, kind, place, str(attempt), child)
+    route = str(fields.pop("route", message.route))
+    name = derive("record", message.id, message.generation, route, kind, place, str(attempt), child)
     return Record(
         id=name,
         kind=kind,
@@ -32,7 +33,7 @@ def record(message: Message, kind: RecordKind, at: float, **fields: object) -> R
         at=at,
         generation=message.generation,
         text=text,
-        route=str(fields.pop("route", message.route)),
+        route=route,
         correlation_id=message.correlation_id,
         partner=message.partner,
         keys=message.keys,

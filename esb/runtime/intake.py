@@ -11,7 +11,7 @@ from esb.edge import Accepted, Part, Receipt
 from esb.envelope import Addressed, pack
 from esb.errors import ConflictError, DefinitionError, FormatError, TooLargeError
 from esb.message import Message, derive
-from esb.plan import IntakePlan
+from esb.plan import IntakePlan, Plan
 from esb.records import IntakeKey, Parked, Record, RecordKind, Reservation
 from esb.runtime.bus import Bus
 from esb.runtime.claims import check_in
@@ -49,7 +49,9 @@ class Intaker:
             )
         base = derive("intake", receipt.endpoint, receipt.key, receipt.digest)
         now = self._bus.clock.now()
-        key = IntakeKey(receipt.endpoint, receipt.key, receipt.digest, base, now, plan.window)
+        key = IntakeKey(
+            receipt.endpoint, receipt.key, receipt.digest, base, now, plan.window, self._bus.plans.current.release
+        )
         reservation = await self._reserve(key)
         if reservation.state == "conflict":
             raise ConflictError(
@@ -57,7 +59,9 @@ class Intaker:
             )
         if reservation.state == "published":
             return Accepted(reservation.message_id, reservation.position, repeated=True)
-        taking = _Taking(self._bus, plan, receipt, key, reservation)
+        pinned = await self._bus.plans.get(reservation.release)
+        whole = pinned if receipt.endpoint in pinned.intakes else self._bus.plans.current
+        taking = _Taking(self._bus, whole, receipt, key, reservation)
         await taking.read(self._publish, self._advance)
         return Accepted(reservation.message_id, taking.documents, taking.bad)
 
@@ -73,8 +77,9 @@ class Intaker:
 class _Taking:
     """One receipt being read: parts become messages, windows of messages become durable, one after another."""
 
-    def __init__(self, bus: Bus, plan: IntakePlan, receipt: Receipt, key: IntakeKey, reservation: Reservation) -> None:
-        self._bus, self._plan, self._receipt, self._key = bus, plan, receipt, key
+    def __init__(self, bus: Bus, whole: Plan, receipt: Receipt, key: IntakeKey, reservation: Reservation) -> None:
+        self._bus, self._whole, self._receipt, self._key = bus, whole, receipt, key
+        self._plan: IntakePlan = whole.intakes[receipt.endpoint]
         self._base = reservation.message_id
         self._skip = reservation.position
         self._at = reservation.at or key.at
@@ -149,7 +154,7 @@ class _Taking:
             self._log(message, "dead", part.error, f"intake/{self._plan.endpoint}")
             return
         message = self._plan.keys(message)
-        route = self._bus.plans.current.routes[self._plan.route]
+        route = self._whole.routes[self._plan.route]
         order = route.order_key(message) if route.order_key is not None else ""
         packet = await check_in(self._bus.store, message, pack(message, order_key=order), self._bus.limits.claim_bytes)
         self._window.append(Addressed(f"route/{self._plan.route}", packet))
@@ -172,7 +177,7 @@ class _Taking:
             partner=self._receipt.partner or plan.partner,
             correlation_id=name,
             causation_id=self._base if name != self._base else "",
-            release=self._bus.plans.current.release,
+            release=self._whole.release,
             headers={**self._receipt.headers, **({"file-name": self._receipt.name} if self._receipt.name else {})},
         )
 
@@ -199,7 +204,7 @@ class _Taking:
             failure_class="invalid",
             route=self._plan.route,
             step=place,
-            owner=self._bus.plans.current.routes[self._plan.route].owner,
+            owner=self._whole.routes[self._plan.route].owner,
             fingerprint=fingerprint("invalid", self._plan.route, place, part.error),
             partner=message.partner,
             correlation_id=message.correlation_id,

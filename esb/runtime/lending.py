@@ -57,9 +57,11 @@ class Lending:
                     return
                 try:
                     batch = following.result()
-                except StopAsyncIteration:
+                except BaseException as ended:
                     self._slots.release()
-                    return
+                    if isinstance(ended, StopAsyncIteration):
+                        return
+                    raise
                 task = self._bus.clock.spawn(self._one(batch), f"batch {self._channel}")
                 self._under_way.add(task)
                 task.add_done_callback(self._under_way.discard)

@@ -53,8 +53,9 @@ class Router:
 
     async def _open(self, item: Item) -> None:
         try:
-            item.message, item.at = await check_out(self._bus.store, item.delivery.packet)
-            item.plan = await self._bus.plans.get(item.message.release)
+            message, item.at = await check_out(self._bus.store, item.delivery.packet)
+            item.message = message if message.route == self._route else replace(message, route=self._route)
+            item.plan = await self._bus.plans.get(message.release)
         except EsbError as error:
             item.error = error
 

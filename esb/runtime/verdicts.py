@@ -72,7 +72,7 @@ def hold(park: Park, route: Route, now: float) -> tuple[Addressed, Record]:
     """Return a held message on its way to the store; released, it goes on behind its step."""
     message = park.message
     row = Parked(
-        id=derive("hold", message.id, message.generation, park.step),
+        id=derive("hold", message.id, message.generation, route.name, park.step),
         place=park.place,
         reason=park.reason,
         at=now,
@@ -87,4 +87,5 @@ def hold(park: Park, route: Route, now: float) -> tuple[Addressed, Record]:
         correlation_id=message.correlation_id,
         keys=message.keys,
     )
-    return parked(row), record(message, "held", now, place=park.step, text=f"{park.place}: {park.reason}")
+    text = f"{park.place}: {park.reason}"
+    return parked(row), record(message, "held", now, place=park.step, text=text)

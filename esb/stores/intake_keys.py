@@ -10,6 +10,7 @@ from msgspec.structs import astuple, replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
+from esb.message import derive
 from esb.records import IntakeKey, Reservation
 from esb.stores.answers import recorded
 from esb.stores.rows import Bulk, clean, fold, name_of, one_of
@@ -30,6 +31,7 @@ class Kept(Struct, frozen=True):
     until: float
     state: str
     position: int
+    release: str
 
 
 _select = select(intake_keys).where(one_of(intake_keys.c.id, "ids")).order_by(intake_keys.c.id).with_for_update()
@@ -65,13 +67,12 @@ def plan_reserve(known: Mapping[str, Kept], keys: Sequence[IntakeKey]) -> tuple[
         name = _id(key)
         row = rows.get(name)
         if row is None or key.at - row.at >= key.window:
-            rows[name] = changed[name] = _row(name, key)
-            answers.append(Reservation("new", key.message_id, at=key.at))
+            fresh = rows[name] = changed[name] = _row(name, key, row)
+            answers.append(_reservation("new", fresh))
         elif row.digest != key.digest:
-            answers.append(Reservation("conflict", row.message_id, at=row.at))
+            answers.append(_reservation("conflict", row))
         else:
-            state = cast("Literal['reserved', 'published']", row.state)
-            answers.append(Reservation(state, row.message_id, row.position, at=row.at))
+            answers.append(_reservation(cast("Literal['reserved', 'published']", row.state), row))
     return answers, changed
 
 
@@ -106,16 +107,23 @@ def _id(key: IntakeKey) -> str:
     return name_of(key.endpoint, key.key)
 
 
-def _row(name: str, key: IntakeKey) -> Kept:
+def _reservation(state: Literal["new", "reserved", "published", "conflict"], row: Kept) -> Reservation:
+    position = 0 if state in ("new", "conflict") else row.position
+    return Reservation(state, row.message_id, position, at=row.at, release=row.release)
+
+
+def _row(name: str, key: IntakeKey, before: Kept | None) -> Kept:
+    """Return a new row; after the window of an old one its message gets an id that no ledger knows."""
     return Kept(
         id=name,
         endpoint=clean(key.endpoint),
         key=clean(key.key),
         folded=fold(key.key),
         digest=key.digest,
-        message_id=key.message_id,
+        message_id=key.message_id if before is None else derive(key.message_id, before.message_id),
         at=key.at,
         until=key.at + key.window,
         state="reserved",
         position=0,
+        release=key.release,
     )

@@ -48,11 +48,16 @@ def plan_intend(
     for entry in entries:
         row = rows.get(entry.key)
         before.append(row)
-        if row is None or row.state != "done":
+        if row is None or not (row.state == "done" or _is_under_way(row, entry.at, entry.lease)):
             rows[entry.key] = changed[entry.key] = LedgerEntry(
                 entry.key, "intent", entry.attempt, entry.at, entry.detail
             )
     return before, changed
+
+
+def _is_under_way(row: LedgerEntry, now: float, lease: float) -> bool:
+    """Return whether an intent may still be somebody's call: it is not noted as failed, and it is young."""
+    return row.state == "intent" and not row.detail and now - row.at < lease
 
 
 def plan_conclude(

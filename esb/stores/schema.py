@@ -40,6 +40,7 @@ intake_keys = Table(
     Column("until", Double, nullable=False),
     Column("state", Text, nullable=False),
     Column("position", BigInteger, nullable=False),
+    Column("release", Text, nullable=False),
     Index("esb_intake_keys_folded", "folded"),
     Index("esb_intake_keys_message", "message_id"),
     Index("esb_intake_keys_until", "until"),

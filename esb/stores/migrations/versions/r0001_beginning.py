@@ -46,6 +46,7 @@ def _answers_and_keys() -> None:
         Column("until", Double, nullable=False),
         Column("state", Text, nullable=False),
         Column("position", BigInteger, nullable=False),
+        Column("release", Text, nullable=False),
         sqlite_with_rowid=False,
     )
     op.create_table(
