@@ -179,6 +179,7 @@ class RabbitNode:
             "RABBITMQ_CONF_ENV_FILE": "/dev/null",
             "RABBITMQ_PID_FILE": f"{home}/pid",
             "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": _ERLANG,
+            "RABBITMQ_CTL_ERL_ARGS": _ERLANG,
         }
 
     def _signal(self, number: signal.Signals) -> None:
