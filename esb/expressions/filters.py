@@ -10,9 +10,9 @@ from typing import Any, Final
 import msgspec
 from jinja2 import Undefined
 
-from esb.errors import ExpressionError
+from esb.errors import ExpressionError, TooLargeError
 from esb.expressions import comparisons
-from esb.expressions.budget import charge, size_of
+from esb.expressions.budget import TEXT, charge, size_of
 from esb.expressions.operators import (
     document_of,
     fail_missing,
@@ -63,7 +63,23 @@ def join(value: Any, separator: str = "", attribute: str | None = None) -> str:
 
 def tojson(value: Any) -> str:
     """Write a value as JSON, numbers exactly as they are."""
+    _check_written(value)
     return _ENCODER.encode(document_of(value)).decode()
+
+
+def _check_written(value: Any) -> None:
+    """Refuse what is too long when it is written; parts that stand in it often count as often."""
+    size, waiting = 0, [value]
+    while waiting:
+        found = waiting.pop()
+        size += len(found) if type(found) is str else 2
+        if size > TEXT:
+            raise TooLargeError(f"a text of more than {TEXT} characters is too long")
+        if type(found) is list:
+            waiting.extend(found)
+        elif type(found) is dict:
+            waiting.extend(found)
+            waiting.extend(found.values())
 
 
 def first(value: Any) -> Any:

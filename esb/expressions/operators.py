@@ -191,14 +191,14 @@ def subtract(left: Any, right: Any) -> Any:
 
 
 def multiply(left: Any, right: Any) -> Any:
-    """Return the product of numbers, or a text or list repeated if that is not too long."""
+    """Return the product of numbers, or a text repeated if that is not too long."""
     left, right = _number(left), _number(right)
     if type(left) is int and type(right) is int:
         _check_bits(left.bit_length() + right.bit_length())
     for sequence, times in ((left, right), (right, left)):
-        if type(sequence) in {str, list, tuple} and type(times) is int:
-            if type(sequence) is not str and len(sequence) * max(times, 0) > RANGE:
-                raise TooLargeError(f"a list of more than {RANGE} members is too long")
+        if isinstance(sequence, list | tuple):  # a small value that is huge once it is written
+            raise ExpressionError("a list cannot be multiplied")
+        if isinstance(sequence, str) and isinstance(times, int):
             _check_length(len(sequence) * max(times, 0))
     return left * right
 

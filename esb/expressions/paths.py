@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
@@ -14,6 +15,7 @@ from esb.expressions.query_code import compile_find
 from esb.expressions.query_syntax import parse_query
 
 _ABSENT = object()
+_NEEDS_ESCAPE = re.compile(r"[\\'\x00-\x1f]")
 
 
 class Path:
@@ -166,9 +168,12 @@ def render_path(keys: tuple[str | int, ...], begin: str = "$") -> str:
         elif key.isidentifier():
             text += f".{key}"
         else:
-            escaped = key.replace("\\", "\\\\").replace("'", "\\'")
-            text += f"['{escaped}']"
+            text += f"['{_NEEDS_ESCAPE.sub(_escaped, key)}']"
     return text
+
+
+def _escaped(char: re.Match[str]) -> str:
+    return f"\\{char.group()}" if char.group() in "\\'" else f"\\u{ord(char.group()):04x}"
 
 
 def _getter(path: Path) -> Callable[[Any], Any]:

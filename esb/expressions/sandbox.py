@@ -80,7 +80,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
             keep_trailing_newline=True,
             finalize=_finalize,
             loader=DictLoader(self.texts),
-            cache_size=0,
+            cache_size=-1,  # a sandbox has few includes, and they never change
+            auto_reload=False,
         )
         self.filters = {**FILTERS, **INTERNAL_FILTERS}
         self.tests = dict(TESTS)

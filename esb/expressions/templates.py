@@ -93,21 +93,32 @@ def compile_jinja(source: str, names: Collection[str] = NAMES) -> Jinja:
         single = _single(template)
         parts = _parts(template)
         if single is not None:
-            return Jinja("expression", _guarded(source, compile_typed(single)), _paths(template), read)
+            return Jinja("expression", _guarded(source, compile_typed(single), template), _paths(template), read)
         if parts is not None:
-            return Jinja("text", _guarded(source, compile_text(parts)), _paths(template), read)
+            return Jinja("text", _guarded(source, compile_text(parts), template), _paths(template), read)
     except RecursionError:
         raise ExpressionSyntaxError("the expression is nested too deep") from None
     render = compile_template(source, names=names)
     return Jinja("text", lambda root, scope: render(scope), _paths(template), read)
 
 
-def _guarded(source: str, function: Callable[[Any, Any], Any]) -> Callable[[Any, Scope], Any]:
+def _guarded(source: str, function: Callable[[Any, Any], Any], template: nodes.Template) -> Callable[[Any, Scope], Any]:
+    if any(node.name == "map" for node in template.find_all(nodes.Filter)):  # only that can make much of little
+        function = _budgeted(function)
+
     def run(root: Any, scope: Scope) -> Any:
         try:
             return function(root, scope)
         except (MessageError, *FAILURES) as error:
             fail(source, error)
+
+    return run
+
+
+def _budgeted(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
+    def run(root: Any, scope: Any) -> Any:
+        with limited():
+            return function(root, scope)
 
     return run
 
