@@ -1,0 +1,121 @@
+"""The slow path: walks the elements of a segment that the accept path refused, and names every fault."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from msgspec import Struct
+
+from esb.formats.edi.grammar import Composite, Element, Item, Note, Segment
+from esb.formats.edi.patterns import Marks
+from esb.formats.edi.values import fault_of
+
+
+class Flaw(Struct, frozen=True):
+    """A fault within one segment; `element` and `component` count from 1, `id` = the data element's number."""
+
+    code: str
+    text: str
+    element: int
+    component: int = 0
+    id: str = ""
+    value: str = ""
+
+
+def flaws(segment: Segment, values: Sequence[str], marks: Marks) -> Iterator[Flaw]:
+    """Give the faults of a segment; `values` are its elements without the tag. None = it is valid after all."""
+    places = _places(segment.items)
+    for position, value in enumerate(values[len(places) :], len(places) + 1):
+        if value:
+            text = f"{segment.tag}{position:02d} is one element too many, {segment.tag} has {len(places)}"
+            yield Flaw("el.too-many", text, position, value=value)
+            break
+    for position, item in enumerate(places, 1):
+        value = values[position - 1] if position <= len(values) else ""
+        yield from _element(segment.tag, position, item, value, marks)
+    yield from _broken_notes(segment.tag, segment.notes + _pair_notes(segment.items), values, 0, places)
+
+
+def _places(items: Sequence[Item]) -> list[Item]:
+    """Return one item for each position."""
+    places: list[Item] = []
+    for item in items:
+        if not item.pairs:
+            places.append(item)
+            continue
+        assert item.value is not None
+        for _ in range(item.pairs):
+            places += (Item(item.name, item.of), Item(item.name, item.value))
+    return places
+
+
+def _pair_notes(items: Sequence[Item]) -> tuple[Note, ...]:
+    notes: list[Note] = []
+    position = 1
+    for item in items:
+        notes += [Note("P", (at, at + 1)) for at in range(position, position + 2 * item.pairs, 2)]
+        position += 2 * item.pairs or 1
+    return tuple(notes)
+
+
+def _element(tag: str, position: int, item: Item, value: str, marks: Marks) -> Iterator[Flaw]:
+    name, of = f"{tag}{position:02d}", item.of
+    if not value:
+        if item.must:
+            yield Flaw("el.missing", f"{name} ({of.title}) is missing", position, id=of.id)
+        return
+    repeats = value.split(marks.repetition) if marks.repetition and item.times > 1 else [value]
+    if len(repeats) > item.times:
+        text = f"{name} ({of.title}) repeats {len(repeats)} times, at most {item.times} are allowed"
+        yield Flaw("el.repeats", text, position, id=of.id, value=value)
+    for one in repeats:
+        if isinstance(of, Composite):
+            yield from _composite(name, position, of, one, marks)
+        elif (fault := fault_of(of, one)) is not None:
+            yield Flaw(fault[0], f"{name} ({of.title}) {one[:40]!r} {fault[1]}", position, id=of.id, value=one)
+
+
+def _composite(name: str, position: int, of: Composite, value: str, marks: Marks) -> Iterator[Flaw]:
+    parts = value.split(marks.component)
+    if any(parts[len(of.items) :]):
+        text = f"{name} has {len(parts)} components, {of.title} has {len(of.items)}"
+        yield Flaw("el.components", text, position, len(of.items) + 1, of.id, value)
+    for number, item in enumerate(of.items, 1):
+        part = parts[number - 1] if number <= len(parts) else ""
+        assert isinstance(item.of, Element)
+        if not part:
+            if item.must:
+                text = f"{name}-{number} ({item.of.title}) is missing"
+                yield Flaw("el.missing", text, position, number, item.of.id)
+        elif (fault := fault_of(item.of, part)) is not None:
+            text = f"{name}-{number} ({item.of.title}) {part[:40]!r} {fault[1]}"
+            yield Flaw(fault[0], text, position, number, item.of.id, part)
+    yield from _broken_notes(name, of.notes, parts, position, of.items)
+
+
+def _broken_notes(
+    name: str, notes: Sequence[Note], values: Sequence[str], within: int, places: Sequence[Item]
+) -> Iterator[Flaw]:
+    """Give the conditions that do not hold; `within` = the element whose components these are, 0 = a segment's."""
+
+    def flaw(code: str, position: int, text: str) -> Flaw:
+        label = f"{name}-{position}" if within else f"{name}{position:02d}"
+        item = places[position - 1]
+        where = (within, position) if within else (position, 0)
+        value = values[position - 1] if position <= len(values) else ""
+        return Flaw(code, f"{label} ({item.of.title}) {text}", *where, id=item.of.id, value=value)
+
+    for note in notes:
+        there = [at for at in note.positions if at <= len(values) and values[at - 1]]
+        gone = [at for at in note.positions if at not in there]
+        first = note.positions[0]
+        if note.kind == "P" and there and gone:
+            yield from (flaw("el.needed", at, f"is needed, because {there[0]:02d} is there ({note})") for at in gone)
+        elif note.kind == "R" and not there:
+            yield flaw("el.needed", first, f"or another of {note} is needed")
+        elif note.kind == "C" and first in there and gone:
+            yield from (flaw("el.needed", at, f"is needed, because {first:02d} is there ({note})") for at in gone)
+        elif note.kind == "L" and there == [first]:
+            yield flaw("el.needed", note.positions[1], f"or another of {note} is needed, because {first:02d} is there")
+        elif note.kind == "E" and len(there) > 1:
+            yield flaw("el.excluded", there[1], f"excludes {there[0]:02d} ({note})")

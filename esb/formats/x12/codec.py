@@ -1,0 +1,92 @@
+"""The X12 format: what a person writes about it in YAML, and the live reader and writer."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Literal
+
+from pydantic import Field, field_validator
+
+from esb.errors import DefinitionError, FormatError
+from esb.formats.characters import Encoding
+from esb.formats.edi.faults import MEANINGS
+from esb.formats.x12.library import Library
+from esb.formats.x12.reader import Options, X12Reader
+from esb.message import Document
+from esb.ports import Format, Reader
+from esb.specs import FormatSpec, Size
+
+_STRICT = frozenset({"el.chars", "num.decimal", "set.no-trailer", "set.unsupported", "set.too-large", "set.id"})
+"""Faults that leave no document to go on with."""
+
+
+class X12(FormatSpec):
+    """ASC X12 EDI: interchanges of transaction sets such as 850."""
+
+    type: Literal["x12"] = "x12"
+    guide: str | list[str] = Field([], description="x12/850, or a file under schemas/; default: every standard set.")
+    acknowledge: Literal["997", "999", "none"] = Field("997", description="How groups are answered (syntax only).")
+    ta1: Literal["on-error", "requested", "always", "never"] = Field("on-error", description="When to send a TA1.")
+    tolerate: list[str] = Field([], description="Faults that are noted but do not refuse a set, e.g. el.too-many.")
+    encoding: Encoding = Field("latin-1", description="How characters are written that are not UTF-8.")
+    limit: Size = Field(64_000_000, description="The largest transaction set.")
+    segment_limit: Size = Field(1_000_000, description="The largest segment.")
+
+    @field_validator("tolerate")
+    @classmethod
+    def _tolerable(cls, codes: list[str]) -> list[str]:
+        for code in codes:
+            if code not in MEANINGS or code in _STRICT:
+                known = ", ".join(sorted(set(MEANINGS) - _STRICT))
+                raise ValueError(f"{code!r} cannot be tolerated; these can: {known}")
+        return codes
+
+    @property
+    def guides(self) -> tuple[str, ...]:
+        """The guides by name; none = every standard set."""
+        return (self.guide,) if isinstance(self.guide, str) else tuple(self.guide)
+
+    def build(self, files: Mapping[str, bytes]) -> Format:
+        """Return the live format. Raises DefinitionError if a guide is missing or wrong."""
+        return X12Format(self, Library(self.guides, files))
+
+
+class X12Format:
+    """Reads transaction sets as named documents and answers their groups."""
+
+    def __init__(self, spec: X12, library: Library) -> None:
+        self._spec, self.library = spec, library
+        self.name = spec.guides[0] if len(spec.guides) == 1 else "x12"
+
+    def reader(self, each: str | None = None) -> Reader:
+        """Return a reader that gives one document for each transaction set.
+
+        Raises:
+            DefinitionError: `each` is another unit.
+        """
+        if each not in (None, "transaction"):
+            raise DefinitionError(f"x12: each: {each!r} cannot be cut; write each: transaction")
+        return X12Reader(self.options())
+
+    def options(self, bind: bool = True) -> Options:
+        """Return how readers read; without `bind` they check and count, and give no documents."""
+        spec = self._spec
+        return Options(
+            machine=self.library.machine,
+            known=self.library.known,
+            acknowledge=spec.acknowledge,
+            ta1=spec.ta1,
+            tolerate=frozenset(spec.tolerate),
+            encoding=spec.encoding,
+            limit=spec.limit,
+            segment_limit=spec.segment_limit,
+            bind=bind,
+        )
+
+    def render(self, document: Document) -> bytes:
+        """Return the bytes of a document that is raw X12 already.
+
+        Raises:
+            FormatError: It is a document: sets are written by a later release.
+        """
+        raise FormatError("x12: documents cannot be written yet")

@@ -1,0 +1,134 @@
+"""The envelope of X12: what ISA, GS and ST say, what is wrong with it, and the headers that every document gets."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from esb.formats.edi.faults import Fault
+from esb.formats.edi.patterns import Marks
+
+_QUALIFIED = ("sender", "receiver")
+
+
+@dataclass(slots=True)
+class Interchange:
+    """An open interchange: the 16 elements of its ISA, its separators, and what has been counted so far."""
+
+    isa: list[str]
+    marks: Marks
+    newline: str
+    offset: int
+    line: int
+    groups: int = 0
+    group_numbers: set[str] = field(default_factory=set)
+    faults: list[Fault] = field(default_factory=list)
+    business: bool = False
+    """Whether it held anything that is acknowledged (not only acknowledgments)."""
+
+    @property
+    def number(self) -> str:
+        """ISA13 as it came."""
+        return self.isa[12].strip()
+
+    def headers(self) -> dict[str, str]:
+        """Return what documents are told of the interchange."""
+        isa = [element.strip() for element in self.isa]
+        found = {
+            "edi_standard": "X12",
+            "edi_sender_qualifier": isa[4],
+            "edi_sender": isa[5],
+            "edi_receiver_qualifier": isa[6],
+            "edi_receiver": isa[7],
+            "edi_interchange": isa[12],
+            "edi_usage": isa[14],
+            "edi_date": isa[8],
+            "edi_time": isa[9],
+        }
+        return {name: printable(value) for name, value in found.items()}
+
+
+@dataclass(slots=True)
+class Verdict:
+    """What became of one transaction set: accepted `A`, accepted with errors noted `E`, rejected `R`."""
+
+    set: str
+    number: str
+    code: str
+    faults: list[Fault]
+    guide: str = ""
+
+
+@dataclass(slots=True)
+class Group:
+    """An open functional group: the eight elements of its GS, and the verdicts on its sets as segments of a 997."""
+
+    gs: list[str]
+    offset: int
+    line: int
+    ordinal: int
+    received: int = 0
+    accepted: int = 0
+    noted: int = 0
+    numbers: set[str] = field(default_factory=set)
+    segments: list[str] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+    closed: bool = False
+    declared: str = ""
+
+    @property
+    def number(self) -> str:
+        """GS06 as it came."""
+        return self.gs[5].strip()
+
+    @property
+    def version(self) -> str:
+        """GS08 as it came: `004010`, `005010X231A1`, `004010VICS`."""
+        return self.gs[7].strip()
+
+    def headers(self) -> dict[str, str]:
+        """Return what documents are told of the group."""
+        found = {
+            "edi_group_type": self.gs[0],
+            "edi_group_sender": self.gs[1],
+            "edi_group_receiver": self.gs[2],
+            "edi_group": self.gs[5],
+            "edi_version": self.gs[7],
+        }
+        return {name: printable(value.strip()) for name, value in found.items()}
+
+
+def printable(text: str) -> str:
+    """Return a text that is fit for a header: short, ASCII, no control characters."""
+    return "".join(char if " " <= char <= "~" else "?" for char in text[:80])
+
+
+def same_number(one: str, other: str) -> bool:
+    """Return whether two control numbers are equal: as numbers where both are (3438 = 000003438), else as texts."""
+    one, other = one.strip(), other.strip()
+    if one.isascii() and other.isascii() and one.isdigit() and other.isdigit() and len(one) < 15 and len(other) < 15:
+        return int(one) == int(other)
+    return one == other
+
+
+def isa_faults(isa: list[str]) -> list[tuple[str, int, str]]:
+    """Return what is wrong with an ISA: (code, element, text)."""
+    found: list[tuple[str, int, str]] = []
+    if not isa[5].strip():
+        found.append(("ich.sender", 6, "ISA06 (interchange sender) is empty"))
+    if not isa[7].strip():
+        found.append(("ich.receiver", 8, "ISA08 (interchange receiver) is empty"))
+    if not _digits(isa[12].strip(), 9):
+        found.append(("ich.number-bad", 13, f"ISA13 is {isa[12].strip()[:20]!r}, it should be nine digits"))
+    if not _digits(isa[8].strip(), 6):
+        found.append(("ich.date", 9, f"ISA09 is {isa[8].strip()[:20]!r}, it should be a date YYMMDD"))
+    if not _digits(isa[9].strip(), 4):
+        found.append(("ich.time", 10, f"ISA10 is {isa[9].strip()[:20]!r}, it should be a time HHMM"))
+    if not _digits(isa[11].strip(), 5):
+        found.append(("ich.version", 12, f"ISA12 is {isa[11].strip()[:20]!r}, it should be a version such as 00401"))
+    if isa[14] not in ("P", "T", "I"):
+        found.append(("ich.flags", 15, f"ISA15 is {isa[14][:20]!r}, it should be P (production) or T (test)"))
+    return found
+
+
+def _digits(text: str, count: int) -> bool:
+    return len(text) == count and text.isascii() and text.isdigit()

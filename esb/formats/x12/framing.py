@@ -1,0 +1,278 @@
+"""Finds interchanges in bytes as they come, takes the separators from each ISA, and cuts segments in runs.
+
+Bytes are read as Latin-1, so that a character is a byte and offsets are exact; values that are not ASCII are decoded
+where they are used. Nothing is looked at twice and no segment is looked at alone: a run is one split.
+"""
+
+from __future__ import annotations
+
+import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
+from collections.abc import Iterator
+
+from msgspec import Struct
+
+from esb.formats.edi.patterns import Marks
+
+WINDOW = 1 << 18
+"""Bytes that are cut into segments at once."""
+
+_POSITIONS = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
+_IGNORED = re.compile("(?:[\\s\\x00\\x1a]|\u00ef\u00bb\u00bf)*")
+_ISA = re.compile(r"ISA(?=[^A-Za-z0-9\s])")
+_NEWLINE = re.compile(r"[\r\n]*")
+_HEAD = 200
+_KEPT = 4096
+_BLANK = " \t\r\n\x00\x1a"
+
+
+class Opened(Struct):
+    """An ISA: its 16 elements as they stand, the separators, where it is, and what is odd about it (code, text)."""
+
+    elements: list[str]
+    marks: Marks
+    newline: str
+    offset: int
+    line: int
+    oddities: tuple[tuple[str, str], ...] = ()
+
+
+class Run(Struct):
+    """Whole segments behind an ISA: as they came, and without the white space before them."""
+
+    text: str
+    raw: list[str]
+    segments: list[str]
+    width: int
+    offset: int
+    line: int
+    _at: int = 0
+    _offset: int = 0
+    _line: int = 0
+
+    def locate(self, index: int) -> tuple[int, int]:
+        """Return the byte offset and line of a segment; asked in rising order it costs each byte once."""
+        if index < self._at:
+            self._at = self._offset = self._line = 0
+        begin = self._offset
+        begin += sum(map(len, self.raw[self._at : index])) + (index - self._at) * self.width
+        self._line += self.text.count("\n", self._offset, begin)
+        self._at, self._offset = index, begin
+        lead = len(self.raw[index]) - len(self.raw[index].lstrip(_BLANK)) if index < len(self.raw) else 0
+        return self.offset + begin + lead, self.line + self._line + self.text.count("\n", begin, begin + lead)
+
+    def begin(self, index: int, known: tuple[int, int]) -> int:
+        """Return where a segment begins in `text`; `known` = (index, position) of an earlier one."""
+        return known[1] + sum(map(len, self.raw[known[0] : index])) + (index - known[0]) * self.width
+
+
+class Junk(Struct):
+    """What stands where an interchange should begin."""
+
+    text: str
+    size: int
+    offset: int
+    line: int
+    reason: str
+
+
+class Framer:
+    """Push cutter. `limit` bounds a segment, so that no input can fill the memory."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._text = ""
+        self._offset, self._line = 0, 1
+        self._marks: Marks | None = None
+        self._wrapped = False
+        self._junk: Junk | None = None
+        self._begun = False
+        self._transcode: object = None
+
+    def feed(self, data: bytes, final: bool = False) -> Iterator[Opened | Run | Junk]:
+        """Give what is complete, in order."""
+        for at in range(0, len(data), WINDOW) or (0,):
+            self._text += self._latin(data[at : at + WINDOW], final)
+            if self._wrapped:
+                self._text = self._text.replace("\r", "").replace("\n", "")
+            yield from self._cut(False)
+        if final:
+            yield from self._cut(True)
+            if self._junk is not None:
+                yield self._junk
+                self._junk = None
+
+    def _latin(self, data: bytes, final: bool) -> str:
+        if not self._begun and data:
+            self._begun = True
+            for mark, name in ((BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be")):
+                if data.startswith(mark):
+                    self._transcode, data = getincrementaldecoder(name)("replace"), data[len(mark) :]
+        if self._transcode is not None:
+            data = self._transcode.decode(data, final).encode()  # type: ignore[attr-defined]
+        return data.decode("latin-1")
+
+    def _cut(self, final: bool) -> Iterator[Opened | Run | Junk]:
+        while self._text:
+            found = self._seek(final) if self._marks is None else self._segments(self._marks, final)
+            if found is None:
+                return
+            yield from found
+
+    def _skip(self, count: int) -> None:
+        self._line += self._text.count("\n", 0, count)
+        self._offset += count
+        self._text = self._text[count:]
+
+    # between interchanges
+
+    def _seek(self, final: bool) -> list[Opened | Run | Junk] | None:
+        ignored = _IGNORED.match(self._text)
+        assert ignored is not None
+        if self._junk is None:
+            self._skip(ignored.end())
+        if not _ISA.match(self._text):
+            return self._no_head(final)
+        if len(self._text) < _HEAD and not final:
+            return None
+        out: list[Opened | Run | Junk] = [self._junk] if self._junk is not None else []
+        self._junk = None
+        found = head(self._text[:_HEAD])
+        if isinstance(found, str):
+            self._junk = Junk("", 0, self._offset, self._line, found)
+            self._waste(3)
+            return out
+        place = self._offset, self._line
+        self._marks = found.marks
+        self._skip(found.length)
+        ending = _NEWLINE.match(self._text)
+        assert ending is not None
+        self._wrapped = any(code == "wrapped" for code, _ in found.oddities)
+        if self._wrapped:
+            self._text = self._text.replace("\r", "").replace("\n", "")
+        return [*out, Opened(found.elements, found.marks, ending[0][:2], *place, found.oddities)]
+
+    def _no_head(self, final: bool) -> list[Opened | Run | Junk] | None:
+        """Skip to the next thing that looks like an ISA; keep the beginning of what was skipped."""
+        if len(self._text) < 4 and not final:
+            return None
+        match = _ISA.search(self._text, 1)
+        end = match.start() if match else len(self._text) if final else len(self._text) - 3
+        if self._junk is None:
+            self._junk = Junk("", 0, self._offset, self._line, "there is no ISA")
+        self._waste(end)
+        return [] if match or final else None
+
+    def _waste(self, count: int) -> None:
+        assert self._junk is not None
+        self._junk.text += self._text[: min(count, _KEPT - len(self._junk.text))]
+        self._junk.size += count
+        self._skip(count)
+
+    # within an interchange
+
+    def _segments(self, marks: Marks, final: bool) -> list[Opened | Run | Junk] | None:
+        text, term = self._text, marks.terminator
+        border = re.compile(rf"{re.escape(term)}[{_BLANK}]*(IEA|ISA){re.escape(marks.element)}")
+        first = re.compile(rf"[{_BLANK}]*(IEA|ISA){re.escape(marks.element)}").match(text)
+        if first and first[1] == "ISA":
+            self._marks, self._wrapped = None, False
+            return []
+        found = None if first else border.search(text)
+        if first or (found and found[1] == "IEA"):
+            close = text.find(term, (first or found).end())  # type: ignore[union-attr]
+            if close >= 0:
+                self._marks, self._wrapped = None, False
+                return [self._run(close + len(term), marks)]
+            end = found.start() + len(term) if found else 0
+        else:
+            end = found.start() + len(term) if found else text.rfind(term) + len(term)
+        if end >= len(term):
+            return [self._run(end, marks)]
+        if final:
+            return [self._run(len(text), marks)]
+        if len(text) > self._limit:
+            self._marks, self._wrapped = None, False
+            reason = f"a segment is longer than {self._limit} bytes"
+            self._junk = Junk("", 0, self._offset, self._line, reason)
+            self._waste(1)
+            return []
+        return None
+
+    def _run(self, end: int, marks: Marks) -> Run:
+        text = self._text[:end]
+        raw = text.split(marks.terminator)
+        if not raw[-1].strip(_BLANK):
+            raw.pop()
+        blank = "\n" in text or "\r" in text or f"{marks.terminator} " in text or text[0] == " "
+        segments = [segment.lstrip(_BLANK) for segment in raw] if blank else raw
+        run = Run(text, raw, segments, len(marks.terminator), self._offset, self._line)
+        self._skip(end)
+        return run
+
+
+class Head(Struct):
+    """An ISA as it was read: its elements, separators and length, and what is odd about it."""
+
+    elements: list[str]
+    marks: Marks
+    length: int
+    oddities: tuple[tuple[str, str], ...] = ()
+
+
+def head(text: str) -> Head | str:
+    """Return the ISA at the beginning of a text, or why it cannot be read."""
+    if _fixed(text):
+        return _built([*text[:103].split(text[3])[1:], text[104]], text[3], text[105], 106)
+    plain = text.replace("\r", "").replace("\n", "")
+    if plain != text and _fixed(plain):
+        odd = ("wrapped", "the lines are wrapped at a fixed width; their ends were removed")
+        elements = [*plain[:103].split(plain[3])[1:], plain[104]]
+        return _built(elements, plain[3], plain[105], _unwrapped_length(text, 106), odd)
+    wide = _wide(text)
+    if wide is not None:
+        marks = [char.encode().decode("latin-1") for char in (wide[3], wide[104], wide[105])]
+        size = len(wide[:106].encode())
+        elements = text[: size - len(marks[1]) - len(marks[2]) - len(marks[0])].split(marks[0])[1:]
+        return _built([*elements[:15], marks[1]], marks[0], marks[2], size)
+    pieces = text.split(text[3], 16)
+    if len(pieces) < 17 or len(pieces[16]) < 2:
+        return "the ISA has fewer than 16 elements"
+    width = len(text) - len(pieces[16]) + 2
+    odd = ("ich.width", f"the ISA is {width} characters long, it should be 106")
+    return _built([*pieces[1:16], pieces[16][0]], text[3], pieces[16][1], width, odd)
+
+
+def _built(elements: list[str], mark: str, term: str, length: int, *oddities: tuple[str, str]) -> Head | str:
+    component, repeat = elements[15], elements[10]
+    if any(char.isalnum() and char.isascii() for char in (mark, component, term)) or len({mark, component, term}) < 3:
+        return f"the separators of the ISA cannot be {mark!r}, {component!r} and {term!r}"
+    # ISA11 is a separator only since 00402; before, it names the standard (U), whatever is written there
+    later = elements[11].strip() >= "00402"
+    repetition = repeat if later and not repeat[:1].isalnum() and repeat.strip() else ""
+    return Head(elements, Marks(mark, component, repetition, term), length, oddities)
+
+
+def _fixed(text: str) -> bool:
+    """Return whether the separators stand where they should in an ISA of 106 characters."""
+    if len(text) < 106:
+        return False
+    mark = text[3]
+    return all(text[at] == mark for at in _POSITIONS) and text.count(mark, 0, 104) == 16
+
+
+def _wide(text: str) -> str | None:
+    """Return the text as UTF-8 characters if only then the separators stand where they should."""
+    if text.isascii():
+        return None
+    decoded = text.encode("latin-1").decode("utf-8", "ignore")
+    return decoded if _fixed(decoded) else None
+
+
+def _unwrapped_length(text: str, count: int) -> int:
+    """Return how many characters of a wrapped text hold `count` characters that are no line ends."""
+    for at, char in enumerate(text):
+        count -= char not in "\r\n"
+        if not count:
+            return at + 1
+    return len(text)

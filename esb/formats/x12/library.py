@@ -1,0 +1,119 @@
+"""The guides of X12: those that ship with the package, and those of a project; read once, compiled on demand."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import cache
+from importlib.resources import files as package_files
+
+from esb.errors import DefinitionError
+from esb.formats.edi.dictionary import Dictionary
+from esb.formats.edi.grammar import Guide
+from esb.formats.edi.guide_file import read_guide
+from esb.formats.edi.machine import Machine
+from esb.formats.edi.patterns import Marks
+from esb.reading import Document, read
+
+VERSIONS = ("004010", "005010")
+"""Versions with a dictionary of their own; a later or earlier one is read with the nearest below (or the first)."""
+
+_GUIDES = package_files("esb.formats.x12") / "guides"
+_DICTIONARY_FILES = ("elements", "segments", "codes")
+
+
+@cache
+def _document(name: str) -> Document:
+    return read(f"x12/{name}.yaml", (_GUIDES / f"{name}.yaml").read_bytes())
+
+
+@cache
+def dictionary(version: str) -> Dictionary:
+    """Return the elements, segments and codes of one of VERSIONS."""
+    elements, segments, codes = map(_document, _DICTIONARY_FILES)
+    return Dictionary(elements, segments, codes.data, version)
+
+
+@cache
+def shipped() -> frozenset[str]:
+    """Return the sets that have a guide in the package."""
+    names = (entry.name.removesuffix(".yaml") for entry in _GUIDES.iterdir() if entry.name.endswith(".yaml"))
+    return frozenset(name for name in names if name not in _DICTIONARY_FILES)
+
+
+def nearest(version: str) -> str:
+    """Return which of VERSIONS reads a GS08; empty if it is no version at all."""
+    digits = version[:6]
+    if not (digits.isascii() and digits.isdigit() and len(digits) == 6):
+        return ""
+    return max((known for known in VERSIONS if known <= digits), default=VERSIONS[0])
+
+
+@cache
+def standard(name: str, version: str) -> Guide | None:
+    """Return the shipped guide of a set in one of VERSIONS, or None."""
+    if name not in shipped():
+        return None
+    document = _document(name)
+    versions = [str(known) for known in document.data.get("versions", VERSIONS)]
+    return read_guide(document, dictionary(version)) if version in versions else None
+
+
+class Library:
+    """The guides that a format reads with: all shipped ones, or only those that its `guide` names."""
+
+    def __init__(self, names: tuple[str, ...], project: Mapping[str, bytes]) -> None:
+        self._machines: dict[tuple[str, str, Marks], Machine | None] = {}
+        self._shipped = frozenset(name.removeprefix("x12/") for name in names if name.startswith("x12/"))
+        self._own: dict[str, Document] = {}
+        self._all = not names
+        for name in names:
+            if name.startswith("x12/"):
+                if name.removeprefix("x12/") not in shipped():
+                    raise DefinitionError(f"x12: there is no guide {name!r}; there are {', '.join(sorted(shipped()))}")
+            else:
+                self._add(name, project)
+        for version in VERSIONS:
+            for document in self._own.values():
+                read_guide(document, dictionary(version))
+
+    def machine(self, name: str, version: str, marks: Marks) -> Machine | None:
+        """Return the compiled guide of a set, or None; the empty name gives one that takes nothing but ST and SE."""
+        near = nearest(version) or VERSIONS[0]
+        key = (name, near, marks)
+        if key not in self._machines:
+            if len(self._machines) > 200:
+                # separators come from outside: without a bound they would fill the memory
+                self._machines.clear()
+            guide = self._guide(name, near)
+            words = dictionary(near)
+            machine = Machine(guide, marks, words.segment("ST"), words.segment("SE")) if guide is not None else None
+            self._machines[key] = machine
+        return self._machines[key]
+
+    def known(self, version: str) -> frozenset[str]:
+        """Return the tags of a version; none if it is no version."""
+        near = nearest(version)
+        return dictionary(near).tags if near else frozenset()
+
+    def guides(self, version: str) -> list[Guide]:
+        """Return the guides of a version."""
+        names = set(self._own) | (shipped() if self._all else self._shipped)
+        return [guide for name in sorted(names) if (guide := self._guide(name, nearest(version))) is not None]
+
+    def _add(self, name: str, project: Mapping[str, bytes]) -> None:
+        path = f"schemas/{name}.yaml"
+        if path not in project:
+            raise DefinitionError(
+                f"x12: guide {name!r}: there is no file {path}; write it, or name a standard: x12/850"
+            )
+        document = read(path, project[path])
+        if not isinstance(document.data, dict) or "set" not in document.data:
+            raise DefinitionError(f"{path}:1:1: a guide needs set:, is: and body:")
+        self._own[str(document.data["set"])] = document
+
+    def _guide(self, name: str, version: str) -> Guide | None:
+        if not name:
+            return Guide("", "unknown", version, "", (), frozenset())
+        if name in self._own:
+            return read_guide(self._own[name], dictionary(version))
+        return standard(name, version) if self._all or name in self._shipped else None
