@@ -130,7 +130,7 @@ class Parked(Struct, frozen=True, kw_only=True):
 
 
 class ParkedFilter(Struct, frozen=True):
-    """Which parked messages: every field that is set must match."""
+    """Which parked messages: every field that is set must match. `ids` are their own or those of their messages."""
 
     ids: tuple[str, ...] = ()
     state: str | None = "open"

@@ -24,7 +24,7 @@ def command(
     channel: ChannelUrl = "",
     store: StoreUrl = "",
     role: Annotated[str, typer.Option(help=f"Roles, comma separated: {', '.join(ROLES)}. Default: all.")] = "",
-    workers: Annotated[int, typer.Option(help="Worker processes.", min=1, max=256)] = 0,
+    workers: Annotated[int | None, typer.Option(help="Worker processes.", min=1, max=256)] = None,
     once: Annotated[bool, typer.Option("--once", help="Process what is there, then exit.")] = False,
     listen: Annotated[str, typer.Option(help="host:port of the HTTP listener.")] = "",
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "",
@@ -33,7 +33,7 @@ def command(
 ) -> None:
     """Carry messages: by default everything in one process, with the embedded channel and store."""
     settings = settings_of(
-        project, channel, store, roles=role, workers=workers or None, listen=listen,
+        project, channel, store, roles=role, workers=workers, listen=listen,
         log_level=log_level, log_format=log_format, log_file=log_file,
     )  # fmt: skip
     if settings.workers > 1 and not once:

@@ -103,9 +103,12 @@ class Router:
         route = plan.routes.get(self._route)
         place = error.step if isinstance(error, StepFailure) else self._route
         cause = error.cause if isinstance(error, StepFailure) else error
+        message = item.message
+        if message is not None and isinstance(error, StepFailure):
+            message = replace(message, keys=error.message.keys)  # what it became known by on the way here
         policy = (plan if self._route in plan.policies else self._bus.plans.current).policies[self._route]
         failed = Failed(cause, place, route.owner if route else "")
-        return fail(item.delivery, item.message, failed, policy, self._bus.clock.now())
+        return fail(item.delivery, message, failed, policy, self._bus.clock.now())
 
     async def _leave(self, item: Item) -> Outcome:
         """Return what a run that passed wants to leave: its sends, its parked messages and its history."""

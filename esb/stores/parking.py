@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, bindparam, delete, func, insert, select, update
+from sqlalchemy import Row, Select, bindparam, delete, func, insert, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from esb.envelope import Addressed, Packet
@@ -80,7 +80,8 @@ def _query(where: ParkedFilter) -> tuple[Select[Any], dict[str, Any]]:
             query = query.where(parked.c[name] == value)
     given: dict[str, Any] = {}
     if where.ids:
-        query, given = query.where(one_of(parked.c.id, "ids")), {"ids": where.ids}
+        named = or_(one_of(parked.c.id, "ids"), one_of(parked.c.message_id, "ids"))
+        query, given = query.where(named), {"ids": where.ids}
     if where.key is not None:
         named = select(func.count()).where(
             parked_keys.c.folded == fold(where.key), parked_keys.c.parked_id == parked.c.id
