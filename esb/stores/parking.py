@@ -80,8 +80,8 @@ def _query(where: ParkedFilter) -> tuple[Select[Any], dict[str, Any]]:
             query = query.where(parked.c[name] == value)
     given: dict[str, Any] = {}
     if where.ids:
-        named = or_(one_of(parked.c.id, "ids"), one_of(parked.c.message_id, "ids"))
-        query, given = query.where(named), {"ids": where.ids}
+        either = or_(one_of(parked.c.id, "ids"), one_of(parked.c.message_id, "ids"))
+        query, given = query.where(either), {"ids": where.ids}
     if where.key is not None:
         named = select(func.count()).where(
             parked_keys.c.folded == fold(where.key), parked_keys.c.parked_id == parked.c.id
