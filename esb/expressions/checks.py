@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Collection, Iterable
+from collections.abc import Callable, Collection, Sequence
 from difflib import get_close_matches
 from typing import Any, NoReturn
 
@@ -56,33 +56,35 @@ _PLAIN_EXPRESSIONS = (
 )
 
 
-def check(template: nodes.Template, source: str, names: Collection[str], includes: Collection[str] = ()) -> list[str]:
-    """Return the names of the scope that the template reads, in order.
+def check(
+    tree: Sequence[nodes.Node], source: str, names: Collection[str], includes: Collection[str] = ()
+) -> tuple[str, ...]:
+    """Return the names of the scope that a template reads, in order; `tree` are all its nodes.
 
     Raises:
         ExpressionSyntaxError: Something in it can never work; says where, and what was probably meant.
     """
-    return _Checker(template, source, names, includes).run()
+    return _Checker(tree, source, names, includes).run()
 
 
 class _Checker:
     """Walks the tree once. Nodes know their line only, so places are found again in the tokens."""
 
     def __init__(
-        self, template: nodes.Template, source: str, names: Collection[str], includes: Collection[str]
+        self, tree: Sequence[nodes.Node], source: str, names: Collection[str], includes: Collection[str]
     ) -> None:
-        self.template, self.source, self.includes = template, source, includes
-        self.stored = _stored(template)
+        self.tree, self.source, self.includes = tree, source, includes
+        self.stored = _stored(tree)
         self.known = {*names, *GLOBALS, *self.stored}
         self.names = names
 
-    def run(self) -> list[str]:
+    def run(self) -> tuple[str, ...]:
         read: dict[str, None] = {}
-        for node in walk(self.template):
+        for node in self.tree:
             self.check_node(node)
             if isinstance(node, nodes.Name) and node.ctx == "load" and node.name in self.names:
                 read[node.name] = None
-        return list(read)
+        return tuple(read)
 
     def check_node(self, node: nodes.Node) -> None:
         if isinstance(node, nodes.Name):
@@ -108,8 +110,6 @@ class _Checker:
 
     def check_name(self, node: nodes.Name) -> None:
         if node.ctx != "load" or node.name in self.known:
-            return
-        if node.name in {"loop", "caller", "varargs", "kwargs"} and self.stored:
             return
         if node.name in EACH_NAMES:
             self.fail(f"{node.name!r} is known under each only", node.name, "write body for the document")
@@ -166,23 +166,29 @@ class _Checker:
         raise ExpressionSyntaxError(text, offset, length, hint)
 
 
-def walk(node: nodes.Node) -> Iterable[nodes.Node]:
-    """Give the node and everything below it in the order of the text."""
-    waiting = [node]
+def nodes_of(template: nodes.Template) -> list[nodes.Node]:
+    """Return all nodes in the order of the text, parents first."""
+    tree: list[nodes.Node] = []
+    waiting: list[nodes.Node] = [template]
     while waiting:
         found = waiting.pop()
-        yield found
+        tree.append(found)
         waiting.extend(reversed(list(found.iter_child_nodes())))
+    return tree
 
 
-def _stored(template: nodes.Template) -> set[str]:
+def _stored(tree: Sequence[nodes.Node]) -> set[str]:
     """Return the names that the template itself makes: loop variables, set, macros and their arguments."""
-    names = {node.name for node in template.find_all(nodes.Name) if node.ctx in {"store", "param"}}
-    names |= {node.name for node in template.find_all(nodes.Macro)}
-    if template.find(nodes.For):
-        names.add("loop")
-    if template.find(nodes.CallBlock) or template.find(nodes.Macro):
-        names |= {"caller", "varargs", "kwargs"}
+    names: set[str] = set()
+    for node in tree:
+        if isinstance(node, nodes.Name) and node.ctx in {"store", "param"}:
+            names.add(node.name)
+        elif isinstance(node, nodes.For):
+            names.add("loop")
+        elif isinstance(node, nodes.Macro):
+            names |= {node.name, "caller", "varargs", "kwargs"}
+        elif isinstance(node, nodes.CallBlock):
+            names |= {"caller", "varargs", "kwargs"}
     return names
 
 

@@ -135,19 +135,25 @@ class Sandbox(ImmutableSandboxedEnvironment):
 
 def _placed(lexer: Lexer, source: str, stream: Any) -> Iterator[Token]:
     """Give tokens with their offsets; numbers with a point become decimals, exactly as they are written."""
-    at = 0
-    for lineno, kind, text in stream:
-        start = source.find(text, at)
-        if start >= 0 and text:
-            at = start + len(text)
-        if kind == "float":
-            tokens = [Token(lineno, kind, Decimal(text.replace("_", "")))]  # type: ignore[arg-type]
-        else:
-            tokens = list(lexer.wrap(iter([(lineno, kind, text)])))
-        for token in tokens:
-            placed = PlacedToken(*token)
-            placed.offset = max(start, 0)
-            yield placed
+    start, written = 0, ""
+
+    def located() -> Iterator[Any]:
+        nonlocal start, written
+        at = 0
+        for piece in stream:
+            written = piece[2]
+            found = source.find(written, at) if written else -1
+            if found >= 0:
+                start, at = found, found + len(written)
+            yield piece
+
+    for token in lexer.wrap(located()):  # it takes one piece for each token, so start is the token's own
+        placed = PlacedToken(*token)
+        placed.offset = start
+        if token.type == "float":
+            placed = placed._replace(value=Decimal(written.replace("_", "")))  # type: ignore[arg-type]
+            placed.offset = start
+        yield placed
 
 
 def parse(sandbox: Sandbox, source: str) -> nodes.Template:

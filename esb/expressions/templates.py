@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping
-from typing import Any, Literal, NamedTuple, NoReturn
+from collections.abc import Callable, Collection, Mapping, Sequence
+from functools import lru_cache
+from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias
 
 from jinja2 import Template, TemplateError, UndefinedError, nodes
 
 from esb.errors import ExpressionError, ExpressionSyntaxError, MessageError, TooLargeError
 from esb.expressions.budget import OUTPUT, limited
-from esb.expressions.checks import check, walk
+from esb.expressions.checks import check, nodes_of
 from esb.expressions.jinja_code import compile_text, compile_typed
 from esb.expressions.operators import MissingError
 from esb.expressions.paths import render_path
@@ -70,16 +71,20 @@ def _type(name: str) -> str:
     return _TYPES.get(name, "a date" if "date" in name else "a number")
 
 
+Run: TypeAlias = Callable[[Any, Scope], Any]
+
+
 class Jinja(NamedTuple):
     """A compiled value: what it is, the function (root, scope) -> value, what it reads."""
 
     kind: Literal["expression", "text"]
-    run: Callable[[Any, Scope], Any]
+    run: Run
     paths: tuple[str, ...]
     names: tuple[str, ...]
 
 
-def compile_jinja(source: str, names: Collection[str] = NAMES) -> Jinja:
+@lru_cache(maxsize=4096)
+def compile_jinja(source: str, names: frozenset[str] = NAMES) -> Jinja:
     """Return the compiled form of a text that holds `{{` or `{%`.
 
     Raises:
@@ -88,22 +93,22 @@ def compile_jinja(source: str, names: Collection[str] = NAMES) -> Jinja:
     if len(source) > LONGEST:
         raise ExpressionSyntaxError(f"the expression is longer than {LONGEST} characters", help="use a template file")
     template = parse(SANDBOX, source)
+    tree = nodes_of(template)
+    paths, read = _paths(tree), check(tree, source, names)
+    single, parts = _single(template), _parts(template)
     try:
-        read = tuple(check(template, source, names))
-        single = _single(template)
-        parts = _parts(template)
         if single is not None:
-            return Jinja("expression", _guarded(source, compile_typed(single), template), _paths(template), read)
+            return Jinja("expression", _guarded(source, compile_typed(single), tree), paths, read)
         if parts is not None:
-            return Jinja("text", _guarded(source, compile_text(parts), template), _paths(template), read)
+            return Jinja("text", _guarded(source, compile_text(parts), tree), paths, read)
     except RecursionError:
         raise ExpressionSyntaxError("the expression is nested too deep") from None
     render = compile_template(source, names=names)
-    return Jinja("text", lambda root, scope: render(scope), _paths(template), read)
+    return Jinja("text", lambda root, scope: render(scope), paths, read)
 
 
-def _guarded(source: str, function: Callable[[Any, Any], Any], template: nodes.Template) -> Callable[[Any, Scope], Any]:
-    if any(node.name == "map" for node in template.find_all(nodes.Filter)):  # only that can make much of little
+def _guarded(source: str, function: Run, tree: Sequence[nodes.Node]) -> Run:
+    if any(isinstance(node, nodes.Filter) and node.name == "map" for node in tree):  # only that makes much of little
         function = _budgeted(function)
 
     def run(root: Any, scope: Scope) -> Any:
@@ -115,8 +120,8 @@ def _guarded(source: str, function: Callable[[Any, Any], Any], template: nodes.T
     return run
 
 
-def _budgeted(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def run(root: Any, scope: Any) -> Any:
+def _budgeted(function: Run) -> Run:
+    def run(root: Any, scope: Scope) -> Any:
         with limited():
             return function(root, scope)
 
@@ -177,14 +182,14 @@ def _checked(sandbox: Sandbox, name: str, text: str, names: Collection[str]) -> 
     if len(text) > LONGEST_TEMPLATE:
         raise ExpressionSyntaxError(f"{where}the template is longer than {LONGEST_TEMPLATE} characters")
     try:
-        template = parse(sandbox, text)
-        check(template, text, names, sandbox.texts)
+        tree = nodes_of(parse(sandbox, text))
+        check(tree, text, names, sandbox.texts)
     except ExpressionSyntaxError as error:
         if not name:
             raise
         line = text.count("\n", 0, error.offset) + 1
         raise ExpressionSyntaxError(f"{where}line {line}: {error.text}", help=error.help) from error
-    included = [node.template for node in template.find_all(nodes.Include)]
+    included = [node.template for node in tree if isinstance(node, nodes.Include)]
     return [str(each.value) for each in included if isinstance(each, nodes.Const)]
 
 
@@ -200,12 +205,12 @@ def _render(template: Template, scope: Scope) -> str:
     return "".join(pieces)
 
 
-def _paths(template: nodes.Template) -> tuple[str, ...]:
+def _paths(tree: Sequence[nodes.Node]) -> tuple[str, ...]:
     """Return the paths of the document that the expression is known to read, as JSONPath: `body.a.b` is `$.a.b`."""
     inner: set[int] = set()
-    called = {id(node.node) for node in template.find_all(nodes.Call)}
+    called = {id(node.node) for node in tree if isinstance(node, nodes.Call)}
     paths: dict[str, None] = {}
-    for node in walk(template):
+    for node in tree:
         if id(node) in inner or not isinstance(node, nodes.Name | nodes.Getattr | nodes.Getitem):
             continue
         keys: list[str | int] = []

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 from esb.errors import ExpressionSyntaxError
 from esb.expressions.paths import Path, compile_path
 from esb.expressions.scope import NAMES, Scope
-from esb.expressions.templates import compile_jinja
+from esb.expressions.templates import Run, compile_jinja
 
-Run: TypeAlias = Callable[[Any, Scope], Any]
 DEEPEST = 50
 
 
@@ -41,7 +40,7 @@ def is_path(source: str) -> bool:
     return source.startswith(("$.", "$[")) or source == "$"
 
 
-def compile_value(source: Any, names: Collection[str] = NAMES) -> Expression:
+def compile_value(source: Any, names: frozenset[str] = NAMES) -> Expression:
     """Return the compiled value of anything that YAML can hold; lists and objects are compiled through.
 
     Raises:
@@ -50,12 +49,11 @@ def compile_value(source: Any, names: Collection[str] = NAMES) -> Expression:
     return _compile(source, names, 0)
 
 
-def _compile(source: Any, names: Collection[str], depth: int) -> Expression:
+def _compile(source: Any, names: frozenset[str], depth: int) -> Expression:
     if isinstance(source, str):
         if is_path(source):
             path = compile_path(source)
-            get = path.get
-            return Expression(source, "path", lambda root, scope: get(root), (source,), path=path)
+            return Expression(source, "path", lambda root, scope: path.get(root), (source,), path=path)
         if "{{" in source or "{%" in source:
             return _jinja(source, names)
         return _literal(source)
@@ -72,12 +70,12 @@ def _literal(source: Any) -> Expression:
     return Expression(source, "literal", lambda root, scope: source)
 
 
-def _jinja(source: str, names: Collection[str]) -> Expression:
+def _jinja(source: str, names: frozenset[str]) -> Expression:
     made = compile_jinja(source, names)
     return Expression(source, made.kind, made.run, made.paths, made.names)
 
 
-def _object(source: dict[Any, Any], names: Collection[str], depth: int) -> Expression:
+def _object(source: dict[Any, Any], names: frozenset[str], depth: int) -> Expression:
     members = {key: _compile(value, names, depth + 1) for key, value in source.items()}
     if all(member.kind == "literal" for member in members.values()):
         return _literal(source)
@@ -85,7 +83,7 @@ def _object(source: dict[Any, Any], names: Collection[str], depth: int) -> Expre
     return _composed(source, members.values(), lambda root, scope: {key: run(root, scope) for key, run in runs})
 
 
-def _list(source: Sequence[Any], names: Collection[str], depth: int) -> Expression:
+def _list(source: Sequence[Any], names: frozenset[str], depth: int) -> Expression:
     members = [_compile(value, names, depth + 1) for value in source]
     if all(member.kind == "literal" for member in members):
         return _literal(source)
@@ -99,7 +97,7 @@ def _composed(source: Any, members: Collection[Expression], run: Run) -> Express
     return Expression(source, "expression", run, tuple(paths), tuple(names))
 
 
-def compile_predicate(source: str | bool, names: Collection[str] = NAMES) -> Callable[[Any, Scope], bool]:
+def compile_predicate(source: str | bool, names: frozenset[str] = NAMES) -> Callable[[Any, Scope], bool]:
     """Return a condition: a path is true if it selects something (null counts), an expression by its truth.
 
     Raises:
@@ -108,8 +106,8 @@ def compile_predicate(source: str | bool, names: Collection[str] = NAMES) -> Cal
     if isinstance(source, bool):
         return lambda root, scope: source
     if is_path(source):
-        exists = compile_path(source).exists
-        return lambda root, scope: exists(root)
+        path = compile_path(source)
+        return lambda root, scope: path.exists(root)
     if "{{" not in source:
         hint = f'write "{{{{ {source} }}}}"' if source else 'write "$.path" or "{{ expression }}"'
         raise ExpressionSyntaxError("a condition is a path or an expression, not text", 0, max(len(source), 1), hint)
