@@ -5,8 +5,10 @@ from __future__ import annotations
 from hashlib import sha256
 
 import msgspec
-from sqlalchemy import bindparam, select
+from sqlalchemy import Table, bindparam, select
+from sqlalchemy.dialects.postgresql import Insert as PostgresInsert
 from sqlalchemy.dialects.postgresql import insert as postgres_insert
+from sqlalchemy.dialects.sqlite import Insert as SqliteInsert
 from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.ext.asyncio import AsyncConnection
 
@@ -20,15 +22,15 @@ LIMIT = 512 * 1024 * 1024
 
 _encode = msgspec.msgpack.Encoder().encode
 _decode = msgspec.msgpack.Decoder(dict[str, bytes]).decode
-_insert_blob = Bulk(blobs, "skip")
 _insert_release = Bulk(releases, "skip")
 _blob = select(blobs.c.body).where(blobs.c.digest == bindparam("name"))
 _release = select(releases).where(releases.c.digest == bindparam("name"))
 
 
 async def put(connection: AsyncConnection, digest: str, body: bytes, at: float) -> None:
-    """Keep a body under its digest."""
-    await _insert_blob.write(connection, [(digest, at, body)])
+    """Keep a body under its digest; one that is there becomes as young as the message that claims it now."""
+    given = _insert(connection, blobs).values(digest=digest, at=at, body=body)
+    await connection.execute(given.on_conflict_do_update(index_elements=["digest"], set_={"at": given.excluded.at}))
 
 
 def check_size(digest: str, body: bytes) -> None:
@@ -75,11 +77,14 @@ async def release(connection: AsyncConnection, digest: str) -> Bundle | None:
 
 async def lease(connection: AsyncConnection, name: str, owner: str, now: float, ttl: float) -> bool:
     """Return whether `owner` has the lease until now + ttl: it was free, has run out, or was theirs already."""
-    build = postgres_insert if connection.dialect.name == "postgresql" else sqlite_insert
-    taken = build(leases).values(name=name, owner=owner, until=now + ttl)
+    taken = _insert(connection, leases).values(name=name, owner=owner, until=now + ttl)
     taken = taken.on_conflict_do_update(
         index_elements=["name"],
         set_={"owner": taken.excluded.owner, "until": taken.excluded.until},
         where=(leases.c.owner == owner) | (leases.c.until <= now),
     )
     return (await connection.execute(taken.returning(leases.c.name))).one_or_none() is not None
+
+
+def _insert(connection: AsyncConnection, table: Table) -> PostgresInsert | SqliteInsert:
+    return postgres_insert(table) if connection.dialect.name == "postgresql" else sqlite_insert(table)

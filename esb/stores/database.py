@@ -31,12 +31,12 @@ class Database:
         if self.path is not None:
             self.place = f"SQLite file {self.path}"
             self.writing, self.reading = sqlite.engines(self.path)
-            self._trouble, lanes = sqlite.trouble, 1
+            self._trouble, shape = sqlite.trouble, sqlite.WRITER
         else:
             self.place = postgres.place(url)
             self.writing = self.reading = postgres.engine(url)
-            self._trouble, lanes = postgres.trouble, postgres.LANES
-        self._writer = Writer(self.writing, lanes, self._judge)
+            self._trouble, shape = postgres.trouble, postgres.WRITER
+        self._writer = Writer(self.writing, *shape, self._judge)
         self._failed = ""
 
     async def write(self, work: Work[Given]) -> Given:

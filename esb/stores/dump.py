@@ -53,9 +53,9 @@ async def write(connection: AsyncConnection, revision: str, path: Path) -> int:
         file.write(_line({"esb_store": 1, "revision": revision}))
         count = 0
         for table in found.sorted_tables:
-            binary = [column.name for column in table.columns if isinstance(column.type, LargeBinary)]
-            columns = [column.name for column in table.columns]
-            file.write(_line({"table": table.name, "columns": columns, "binary": binary}))
+            binary = [str(column.name) for column in table.columns if isinstance(column.type, LargeBinary)]
+            columns = [str(column.name) for column in table.columns]
+            file.write(_line({"table": str(table.name), "columns": columns, "binary": binary}))
             async for rows in _chunks(connection, select(table)):
                 file.writelines(_line(list(row)) for row in rows)
                 count += len(rows)

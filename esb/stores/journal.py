@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import msgspec
-from sqlalchemy import Row, Select, bindparam, or_, select
+from sqlalchemy import Row, Select, bindparam, select, union
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from esb.message import BusinessKey, derive
@@ -23,9 +23,17 @@ _decode = msgspec.json.Decoder(tuple[BusinessKey, ...]).decode
 _insert = Bulk(journal, "skip", omit="sequence", key="id")
 _insert_keys = Bulk(message_keys, "skip")
 _columns = [column for column in journal.columns if column.name != "sequence"]
-_newest = select(*_columns).order_by(journal.c.at.desc(), journal.c.id.desc())
+# `+ 0`: SQLite would rather walk the whole journal in the order of `at` than sort the few rows that are wanted.
+_newest = select(*_columns).order_by((journal.c.at + 0).desc(), journal.c.id.desc())
 _of_messages = _newest.where(one_of(journal.c.message_id, "ids"))
-_of_family = _newest.where(or_(one_of(journal.c.message_id, "ids"), one_of(journal.c.correlation_id, "ids")))
+_of_family = _newest.where(
+    journal.c.sequence.in_(
+        union(
+            select(journal.c.sequence).where(one_of(journal.c.message_id, "ids")),
+            select(journal.c.sequence).where(one_of(journal.c.correlation_id, "ids")),
+        )
+    )
+)
 _carriers = (
     select(message_keys.c.message_id, message_keys.c.value)
     .where(message_keys.c.folded == bindparam("folded"))
@@ -41,8 +49,7 @@ _taken = select(intake_keys).where(one_of(intake_keys.c.message_id, "ids"))
 
 async def append(connection: AsyncConnection, records: Sequence[Record]) -> None:
     """Insert the records that are not there yet."""
-    rows = [_row(record) for record in records]
-    await _insert.write(connection, rows)
+    await _insert.write(connection, sorted([_row(record) for record in records]))
     keys: dict[tuple[str, str, str], float] = {}
     for record in records:
         for term in _terms(record):

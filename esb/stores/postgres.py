@@ -13,7 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from esb.errors import UsageError
 from esb.stores.writer import Trouble
 
-LANES = 4
+WRITER = (4, 1)
+"""Lanes, and writes of one transaction: the server itself flushes the commits of several connections together."""
 _CONNECT_SECONDS = 5.0
 _STATEMENT_SECONDS = 60.0
 _SESSION = {
@@ -21,6 +22,8 @@ _SESSION = {
     # A worker that froze inside a transaction holds its rows for this long at most.
     "idle_in_transaction_session_timeout": "60s",
     "lock_timeout": "20s",
+    # A plan made while a table was empty reads it from end to end, and would be kept while it fills.
+    "plan_cache_mode": "force_custom_plan",
 }
 
 
@@ -45,7 +48,7 @@ def engine(url: str) -> AsyncEngine:
     return create_async_engine(
         "postgresql+asyncpg://",
         async_creator=create,
-        pool_size=LANES + 4,
+        pool_size=WRITER[0] + 3,
         max_overflow=0,
         pool_timeout=10.0,
         pool_pre_ping=True,
@@ -71,13 +74,13 @@ def place(url: str) -> str:
 
 
 def trouble(error: Exception) -> Trouble:
-    """Say what an error means by its SQLSTATE class: 40 lost a race; 08, 53, 57 and no answer at all are outages."""
+    """Say what an error means by its SQLSTATE class: 40 lost a race; 08, 53, 55, 57 and silence are outages."""
     if isinstance(error, OSError | TimeoutError | PoolTimeoutError):
         return "down"
     state = sqlstate(error)
     if state[:2] == "40":
         return "race"
-    if state[:2] in {"08", "53", "57"} or isinstance(error, asyncpg.InterfaceError):
+    if state[:2] in {"08", "53", "55", "57"} or isinstance(error, asyncpg.InterfaceError):
         return "down"
     return "down" if isinstance(error, DBAPIError) and error.connection_invalidated else "fault"
 

@@ -45,7 +45,13 @@ def historical(before: float) -> list[Delete]:
     pinned = or_(_has(parked, parked.c.blob == blobs.c.digest), _has(outbox, outbox.c.blob == blobs.c.digest))
     return [
         _some(parked, parked.c.id, parked.c.decided < before, parked.c.state == "discarded"),
-        _some(ledger, ledger.c.id, ledger.c.at < before, ledger.c.state != "done", _unneeded(ledger.c.message_id)),
+        _some(
+            ledger,
+            ledger.c.id,
+            ledger.c.at < before,
+            ledger.c.state.in_(["intent", "unknown"]),
+            _unneeded(ledger.c.message_id),
+        ),
         _some(
             journal,
             journal.c.sequence,

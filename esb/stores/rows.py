@@ -69,6 +69,10 @@ class one_of(FunctionElement[bool]):  # noqa: N801 - reads as SQL in a statement
         given: BindParameter[Any] = bindparam(name, type_=_Names())
         super().__init__(column, given)
 
+    def self_group(self, against: Any = None) -> one_of:
+        """Stay as it is: SQLite would get `(…) = 1` instead, which hides the column from its indexes."""
+        return self
+
 
 @compiles(one_of, "postgresql")
 def _any(element: one_of, compiler: SQLCompiler, **options: Any) -> str:

@@ -19,19 +19,21 @@ from esb.stores.writer import Trouble
 # Older ones can corrupt a file that several processes write: a reset of the write-ahead log races with a reader.
 _OLDEST = (3, 51, 3)
 _BUSY_SECONDS = 10.0
-_WRITER = (
+WRITER = (1, 64)
+"""Lanes, and writes of one transaction: one writer at a time, and an fsync for each commit."""
+_WRITING = (
     "PRAGMA synchronous = FULL",  # NORMAL loses committed rows when the power fails
     "PRAGMA foreign_keys = ON",
     "PRAGMA cache_size = -65536",
     "PRAGMA wal_autocheckpoint = 2000",
     "PRAGMA journal_size_limit = 67108864",
 )
-_READER = ("PRAGMA query_only = ON", "PRAGMA cache_size = -16384")
+_READING = ("PRAGMA query_only = ON", "PRAGMA cache_size = -16384")
 
 
 def engines(path: Path) -> tuple[AsyncEngine, AsyncEngine]:
     """Return the engine for writes (one connection: SQLite has one writer at a time) and the one for reads."""
-    return _engine(path, _WRITER, "BEGIN IMMEDIATE", 1), _engine(path, _READER, "BEGIN", 4)
+    return _engine(path, _WRITING, "BEGIN IMMEDIATE", 1), _engine(path, _READING, "BEGIN", 4)
 
 
 def prepare(path: Path) -> None:

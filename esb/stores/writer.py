@@ -15,7 +15,6 @@ Work: TypeAlias = Callable[[AsyncConnection], Awaitable[Given]]
 Trouble: TypeAlias = Literal["race", "down", "fault"]
 """What an error of a database means: lost a race, try again; out of reach for everyone; wrong for this write only."""
 
-_MOST = 64
 _TRIES = 20
 
 
@@ -24,13 +23,15 @@ class RacedError(Exception):
 
 
 class Writer:
-    """Runs writes on at most `lanes` connections; what arrives while all are busy goes together in the next one.
+    """Runs writes on at most `lanes` connections; up to `most` that wait while all are busy go in one transaction.
 
+    Where several transactions run at once, `most` must be 1: each write takes its rows in one order, and so they wait
+    for each other but never in a ring; two writes in one transaction take them in two orders.
     The work runs in tasks of the writer: a caller that is cancelled never tears a transaction that others share.
     """
 
-    def __init__(self, engine: AsyncEngine, lanes: int, trouble: Callable[[Exception], Trouble]) -> None:
-        self._engine, self._lanes, self._trouble = engine, lanes, trouble
+    def __init__(self, engine: AsyncEngine, lanes: int, most: int, trouble: Callable[[Exception], Trouble]) -> None:
+        self._engine, self._lanes, self._most, self._trouble = engine, lanes, most, trouble
         self._waiting: deque[tuple[Work[Any], asyncio.Future[Any]]] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._busy = 0
@@ -53,7 +54,7 @@ class Writer:
     async def _drain(self) -> None:
         try:
             while self._waiting:
-                count = min(len(self._waiting), _MOST)
+                count = min(len(self._waiting), self._most)
                 taken = [self._waiting.popleft() for _ in range(count)]
                 await self._settle([one for one in taken if not one[1].done()])
         finally:

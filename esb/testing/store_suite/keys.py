@@ -76,7 +76,26 @@ async def after_the_window_the_same_key_is_a_new_message(store: Store) -> None:
     then = await store.reserve([intake(at=1000.0 + DAY + 1, window=DAY)])
 
     assert [just_inside[0].state, outside[0].state, then[0].state] == ["conflict", "new", "conflict"]
-    assert outside[0].message_id == then[0].message_id == "order-1-d2"
+    assert outside[0].message_id == then[0].message_id != just_inside[0].message_id
+
+
+@promise
+async def after_the_window_the_same_content_gets_an_id_that_no_ledger_knows(store: Store) -> None:
+    first = await store.reserve([intake(window=DAY)])
+    second = await store.reserve([intake(at=1000.0 + DAY, window=DAY)])
+    again = await store.reserve([intake(at=1001.0 + DAY, window=DAY)])
+
+    assert first[0].message_id != second[0].message_id == again[0].message_id
+    assert [second[0].state, again[0].state, again[0].at] == ["new", "reserved", 1000.0 + DAY]
+
+
+@promise
+async def a_delivery_keeps_the_release_that_took_it_in(store: Store) -> None:
+    await store.reserve([intake(release="r1")])
+
+    found = await store.reserve([intake(release="r2")])
+
+    assert (found[0].state, found[0].release) == ("reserved", "r1")
 
 
 @promise

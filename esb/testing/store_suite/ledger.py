@@ -6,7 +6,7 @@ from __future__ import annotations
 import asyncio
 
 from esb.ports import Store
-from esb.records import LedgerKey
+from esb.records import CLEAN, LedgerKey
 from esb.testing.store_suite.values import Promises, entry
 
 promise = Promises()
@@ -33,6 +33,27 @@ async def the_next_attempt_sees_that_the_outcome_is_unknown(store: Store) -> Non
     await store.conclude([unknown])
 
     assert await store.intend([entry(attempt=2)]) == [unknown]
+
+
+@promise
+async def a_call_under_way_cannot_be_taken_over_while_its_lease_lasts(store: Store) -> None:
+    await store.intend([entry(attempt=1, lease=30.0)])
+
+    early = await store.intend([entry(attempt=2, at=1029.0, lease=30.0)])
+    late = await store.intend([entry(attempt=3, at=1030.0, lease=30.0)])
+
+    assert [one.attempt for one in [*early, *late] if one] == [1, 1]
+    assert (await store.entries([entry().key]))[entry().key].attempt == 3
+
+
+@promise
+async def a_call_that_failed_without_an_effect_is_taken_over_at_once(store: Store) -> None:
+    failed = entry(attempt=1, detail=CLEAN)
+    await store.intend([entry(attempt=1, lease=30.0)])
+    await store.conclude([failed])
+
+    assert await store.intend([entry(attempt=2, at=1001.0, lease=30.0)]) == [failed]
+    assert (await store.entries([entry().key]))[entry().key].attempt == 2
 
 
 @promise
