@@ -5,12 +5,11 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from esb.edge import Delivered
-from esb.endpoints.file.trees import Tree, faults, rename_new, write_aside
+from esb.endpoints.file.trees import Tree, faults, rename_new, written_aside
 from esb.endpoints.outgoing import readable, rendered, wire_bytes
 from esb.endpoints.polling.names import name_fault, path_fault, shown
 from esb.errors import EndpointError, RejectedError
@@ -75,27 +74,29 @@ class FileSink:
     def _write(self, path: str, data: bytes, key: str) -> Delivered:
         if self._stands(path, data):
             return Delivered(f"{path} stands there already, with the same content")
-        parent, _, name = path.rpartition("/")
+        parent = path.rpartition("/")[0]
         with faults(f"write {shown(path)} to {self._target.directory}"):
             self._check_directory()
-            with self._tree.folder(parent, create=True) as folder:
-                # Twins of one delivery write the same bytes to the same temporary name; strangers never share one.
-                aside = write_aside(folder, f"{derive(key)[:12]}-{derive(path)[:12]}", data)
-                self._place(folder, aside, name, path)
+            with (
+                self._tree.folder(parent, create=True) as folder,
+                written_aside(folder, f"{derive(key)[:12]}-{derive(path)[:12]}", data) as aside,
+            ):
+                self._place(folder, aside, path, data)
                 os.fsync(folder)
         return Delivered(f"{path}, {len(data)} bytes")
 
-    def _place(self, folder: int, aside: str, name: str, path: str) -> None:
+    def _place(self, folder: int, aside: str, path: str, data: bytes) -> None:
+        name = path.rpartition("/")[2]
         if self._target.replace:
             os.rename(aside, name, src_dir_fd=folder, dst_dir_fd=folder)
             return
         try:
             rename_new(aside, name, folder, folder)
         except FileExistsError:
-            os.unlink(aside, dir_fd=folder)
-            raise RejectedError(
-                f"{path} exists with other content; let `name` derive from what is unique, or write exists: replace"
-            ) from None
+            if not self._stands(path, data):  # unless a twin was faster
+                raise RejectedError(
+                    f"{path} exists with other content; let `name` derive from what is unique, or write exists: replace"
+                ) from None
 
     def _stands(self, path: str, data: bytes) -> bool:
         """Return whether the file is there with these bytes."""
@@ -120,8 +121,6 @@ class FileSink:
         directory = self._target.directory
         with faults(f"write to {directory}"):
             self._check_directory()
-            with self._tree.folder("", create=True) as folder:
-                aside = write_aside(folder, "esb-check", b"")
-                with suppress(FileNotFoundError):
-                    os.unlink(aside, dir_fd=folder)
+            with self._tree.folder("", create=True) as folder, written_aside(folder, "esb-check", b""):
+                pass
         return f"{directory} can be written to"

@@ -7,6 +7,7 @@ by descriptor with O_NOFOLLOW leaves no gap for that.
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 import stat
 from collections.abc import Iterator
@@ -103,8 +104,7 @@ class Tree:
     def write(self, path: str, data: bytes) -> None:
         """Write a whole file and make it durable; whoever looks sees the old content or the new, never a part."""
         parent, _, name = path.rpartition("/")
-        with self.folder(parent, create=True) as here:
-            aside = write_aside(here, name, data)
+        with self.folder(parent, create=True) as here, written_aside(here, name, data) as aside:
             os.rename(aside, name, src_dir_fd=here, dst_dir_fd=here)
             os.fsync(here)
 
@@ -137,22 +137,38 @@ class Tree:
         return "moved"
 
 
-def write_aside(folder: int, name: str, data: bytes) -> str:
-    """Write data to a temporary name in an open folder, make it durable, and return that name."""
+@contextmanager
+def written_aside(folder: int, name: str, data: bytes) -> Iterator[str]:
+    """Write data to a temporary name in an open folder, make it durable, and lend that name to be renamed or linked.
+
+    The name derives from `name`, so what a crash left is written over. Until it is handed back it is locked: a twin in
+    another process would otherwise write into a file that may already stand under its final name.
+    """
     aside = f".{name}.tmp"
-    flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
-    descriptor = os.open(aside, flags, 0o666, dir_fd=folder)
+    descriptor = _open_locked(folder, aside)
     try:
+        os.ftruncate(descriptor, 0)
         view = memoryview(data)
         while view:
             view = view[os.write(descriptor, view) :]
         os.fsync(descriptor)
-    except OSError:
-        os.unlink(aside, dir_fd=folder)  # a full disk must not be kept full by our own leavings
-        raise
+        yield aside
     finally:
+        with suppress(FileNotFoundError):  # what was neither renamed nor linked must not fill a full disk
+            os.unlink(aside, dir_fd=folder)
         os.close(descriptor)
-    return aside
+
+
+def _open_locked(folder: int, aside: str) -> int:
+    """Return a descriptor that holds the lock of a temporary file which still has its name."""
+    while True:
+        descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=folder)
+        with suppress(OSError):  # a file system without locks: then the ledger alone keeps twins apart
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        with suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(aside, dir_fd=folder, follow_symlinks=False)):
+                return descriptor
+        os.close(descriptor)  # a twin was here and is done; its file is no longer a temporary one
 
 
 def rename_new(name: str, new_name: str, here: int, there: int) -> None:
