@@ -2,20 +2,37 @@
 
 from __future__ import annotations
 
-import struct
+from functools import lru_cache
+from struct import Struct
 
 from pika import frame, spec
 
-_FRAME_OVERHEAD = spec.FRAME_HEADER_SIZE + spec.FRAME_END_SIZE
+from esb.errors import TooLargeError
+
+_OVERHEAD = spec.FRAME_HEADER_SIZE + spec.FRAME_END_SIZE
+_END = bytes((spec.FRAME_END,))
+_frame_start = Struct(">BHI").pack
+_content_start = Struct(">HHQ").pack
 
 
-def content(
-    channel: int, method: spec.Basic.Publish, properties: spec.BasicProperties, body: bytes, limit: int
-) -> bytes:
-    """Return method, header and body frames; the body is cut at `limit`, the negotiated size of a frame in bytes."""
-    pieces = [frame.Method(channel, method).marshal(), frame.Header(channel, len(body), properties).marshal()]
-    room = limit - _FRAME_OVERHEAD
+@lru_cache(maxsize=4096)
+def publish_method(channel: int, exchange: str, key: str, mandatory: bool) -> bytes:
+    """Return the method frame of a publish; a bus has few targets, so most of them are made once."""
+    return bytes(frame.Method(channel, spec.Basic.Publish(0, exchange, key, mandatory)).marshal())
+
+
+def content(channel: int, properties: bytes, body: bytes, limit: int) -> bytes:
+    """Return header and body frames; the body is cut at `limit`, the negotiated size of a frame in bytes.
+
+    Raises:
+        TooLargeError: The properties do not fit into one frame.
+    """
+    header = _content_start(spec.BasicProperties.INDEX, 0, len(body)) + properties
+    room = limit - _OVERHEAD
+    if len(header) > room:
+        raise TooLargeError(f"the headers of a message have {len(header)} bytes, the broker takes {room}; shorten them")
+    pieces = [_frame_start(spec.FRAME_HEADER, channel, len(header)), header, _END]
     for start in range(0, len(body), room):
         part = body[start : start + room]
-        pieces += (struct.pack(">BHI", spec.FRAME_BODY, channel, len(part)), part, bytes((spec.FRAME_END,)))
+        pieces += (_frame_start(spec.FRAME_BODY, channel, len(part)), part, _END)
     return b"".join(pieces)

@@ -11,7 +11,7 @@ from pika import spec
 from pika.spec import BasicProperties
 
 from esb.channels.corked import Corked
-from esb.channels.frames import content
+from esb.channels.frames import content, publish_method
 from esb.channels.link import Link
 from esb.errors import PublishError
 
@@ -25,12 +25,16 @@ _REOPEN_SECONDS = 0.2
 
 
 class Outgoing(Struct, frozen=True):
-    """A message on its way to an exchange. `to` names the target in errors; `mandatory`: a queue must take it."""
+    """A message on its way to an exchange. `to` names the target in errors; `mandatory`: a queue must take it.
+
+    `properties` are encoded (`amqp_packets.properties`).
+    """
 
     to: str
     exchange: str
     key: str
-    properties: BasicProperties
+    message_id: str
+    properties: bytes
     body: bytes
     mandatory: bool = True
 
@@ -106,12 +110,10 @@ class Publisher:
         connection: Corked = self._channel.connection
         number, limit = self._channel.channel_number, connection.params.frame_max
         # Encoded before anything is counted: an error here must leave the sequence of confirms as it is.
-        frames = [
-            content(
-                number, spec.Basic.Publish(0, one.exchange, one.key, one.mandatory), one.properties, one.body, limit
-            )
-            for one in messages
-        ]
+        frames = []
+        for one in messages:
+            frames.append(publish_method(number, one.exchange, one.key, one.mandatory))
+            frames.append(content(number, one.properties, one.body, limit))
         for index, message in enumerate(messages):
             self._sequence += 1
             self._unconfirmed[self._sequence] = _Unconfirmed(window, index, message)
@@ -192,7 +194,7 @@ class Publisher:
             sent = one.message
             if (
                 not one.returned
-                and sent.properties.message_id == properties.message_id
+                and sent.message_id == properties.message_id
                 and (sent.exchange, sent.key) == (method.exchange, method.routing_key)
             ):
                 one.returned = True

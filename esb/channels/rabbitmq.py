@@ -80,7 +80,7 @@ class RabbitChannel:
         if not self._opened:
             raise PublishError(dict.fromkeys(range(len(sends)), "the channel is not open"))
         if sends:
-            await self._publisher.publish([self._outgoing(send) for send in sends])
+            await self._publisher.publish([self._addressed(send) for send in sends])
 
     def consume(self, name: str, prefetch: int) -> RabbitConsumer:
         """Return the consumer: an iterator over batches, with `aclose`."""
@@ -158,7 +158,7 @@ class RabbitChannel:
         delivery = settlement.delivery
         if isinstance(settlement, Dead):
             packet = buried(delivery.packet, delivery.channel, settlement.headers)
-            return Outgoing("dead", self._names.exchange("dead"), delivery.channel, properties(packet), packet.body)
+            return _outgoing("dead", self._names.exchange("dead"), delivery.channel, packet)
         packet = delivery.packet
         if settlement.counted:
             packet = replace(packet, attempt=packet.attempt + 1)
@@ -167,25 +167,26 @@ class RabbitChannel:
 
     # --- publishing
 
-    def _outgoing(self, send: Addressed) -> Outgoing:
+    def _addressed(self, send: Addressed) -> Outgoing:
         exchange, key = self._names.target(send.to)
-        packet = send.packet
         # An event without a subscriber is an outcome, not an error.
-        mandatory = not send.to.startswith("event/")
-        return Outgoing(send.to, exchange, key, properties(packet), packet.body, mandatory)
+        return _outgoing(send.to, exchange, key, send.packet, mandatory=not send.to.startswith("event/"))
 
     def _delayed(self, channel: str, packet: Packet) -> Outgoing:
         """Return the packet on its way to the rung that it takes next, or straight back if it is due."""
         if not packet.due:
-            return Outgoing(
-                channel, self._names.exchange("return"), channel, properties(packet, lent=True), packet.body
-            )
+            return _outgoing(channel, self._names.exchange("return"), channel, packet, lent=True)
         rung = broker.rung_for(packet.due - self._now())
-        exchange = self._names.exchange("retry")
-        return Outgoing(channel, exchange, channel, properties(packet, rung, lent=True), packet.body)
+        return _outgoing(channel, self._names.exchange("retry"), channel, packet, rung=rung, lent=True)
 
     async def _delay(self, channel: str, packet: Packet) -> None:
         await self._publisher.publish([self._delayed(channel, packet)])
 
     def _now(self) -> float:
         return now_of(self._clock)
+
+
+def _outgoing(
+    to: str, exchange: str, key: str, packet: Packet, rung: str = "", lent: bool = False, mandatory: bool = True
+) -> Outgoing:
+    return Outgoing(to, exchange, key, packet.id, properties(packet, rung, lent), packet.body, mandatory)
