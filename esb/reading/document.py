@@ -34,10 +34,11 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """What a loc leads to: the node, the key it stands under, and how many parts of the loc matched nothing."""
+    """What a loc leads to: the node, the key it stands under, and the parts of the loc that the file has."""
 
     node: Node
     key: Node | None
+    reached: tuple[str | int, ...]
     missed: int
 
 
@@ -56,7 +57,8 @@ class Document:
 
     def find(self, loc: Loc) -> Found:
         """Walk a loc down the file; parts that match nothing (names of models, defaults) are stepped over."""
-        node, key, missed = self.root, None, 0
+        node, key = self.root, None
+        reached: list[str | int] = []
         for part in loc:
             held = node.value
             if isinstance(held, dict) and str(part) in held:
@@ -64,8 +66,9 @@ class Document:
             elif isinstance(held, list) and isinstance(part, int) and part < len(held):
                 key, node = None, held[part]
             else:
-                missed += 1
-        return Found(node, key, missed)
+                continue
+            reached.append(part)
+        return Found(node, key, tuple(reached), len(loc) - len(reached))
 
     def place(self, loc: Loc, key: bool = False) -> Place:
         """Return the place of the value at a loc, or of its key."""

@@ -1,0 +1,37 @@
+"""Outcome: what an endpoint's `effect` means when nobody knows whether a delivery was applied."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from esb.plan import DeadLetter, Failure, Policy, Verdict
+from esb.specs import EndpointSpec
+
+_SAFE_METHODS = {"GET", "HEAD", "PUT", "DELETE"}
+"""RFC 9110 §9.2.2: sending these twice does what sending them once does."""
+
+
+def needs_effect(endpoint: EndpointSpec) -> bool:
+    """Whether a repeat at this endpoint could do something twice, and nobody said how that is recognised."""
+    method = str(getattr(endpoint, "method", "POST")).upper()
+    return endpoint.type == "http_out" and endpoint.effect is None and method not in _SAFE_METHODS
+
+
+def effect_of(endpoint: EndpointSpec) -> Literal["idempotency_key", "probe", "never_repeat"]:
+    """Return what an unknown outcome means at an endpoint; where nobody says, nothing may happen twice."""
+    if endpoint.effect is None:
+        return "never_repeat" if needs_effect(endpoint) else "idempotency_key"
+    if endpoint.effect.never_repeat:
+        return "never_repeat"
+    return "probe" if endpoint.effect.probe is not None else "idempotency_key"
+
+
+def never_repeating(policy: Policy) -> Policy:
+    """Return the policy of an endpoint whose unknown outcomes wait for a person, whatever it says of retries."""
+
+    def decide(failure: Failure) -> Verdict:
+        if failure.failure_class == "unknown":
+            return DeadLetter(f"unknown: {failure.text}; it may have been applied, a person must look")
+        return policy(failure)
+
+    return decide
