@@ -6,13 +6,18 @@ from esb.plan import Breaker as BreakerPlan
 
 
 class Breaker:
-    """Trips on a ratio of failures, pauses, lets one call probe, and closes when the probe passes."""
+    """Trips on a ratio of failures, pauses, lets one call probe, and closes when the probe passes.
+
+    The first pause is a second, and each probe that fails doubles it up to `pause`: a short outage costs little.
+    """
 
     def __init__(self, plan: BreakerPlan) -> None:
         self._plan = plan
         self._good = self._bad = 0
         self._open_until = 0.0
         self._probing = False
+        self._first = min(1.0, plan.pause)
+        self._pause = self._first
 
     @property
     def state(self) -> str:
@@ -28,7 +33,7 @@ class Breaker:
         if now < self._open_until:
             return self._open_until - now
         if self._probing:
-            return self._plan.pause / 10
+            return self._first / 4
         self._probing = True
         return 0.0
 
@@ -36,6 +41,7 @@ class Breaker:
         """Count a call that reached the receiver; a probe that passed closes the breaker."""
         if self._open_until:
             self._good = self._bad = 0
+            self._pause = self._first
         self._open_until, self._probing = 0.0, False
         self._good += 1
         self._fade()
@@ -45,7 +51,8 @@ class Breaker:
         self._bad += 1
         calls = self._good + self._bad
         if self._probing or (calls >= self._plan.least and self._bad / calls >= self._plan.ratio):
-            self._open_until, self._probing = now + self._plan.pause, False
+            self._open_until, self._probing = now + self._pause, False
+            self._pause = min(self._pause * 2, self._plan.pause)
         self._fade()
 
     def _fade(self) -> None:

@@ -68,7 +68,9 @@ def of_nobody(number: str) -> Order:
 def x12(orders: Sequence[Order], control: int, broken: Iterable[str] = ()) -> bytes:
     """Return an X12 004010 interchange with one 850 an order; the SE count of the `broken` ones is wrong."""
     wrong = set(broken)
-    isa = f"ISA*00*          *00*          *01*123456789      *ZZ*DISTRIBUTOR    *260302*0900*U*00401*{control:09d}*0*P*>~"
+    empty = " " * 10
+    sender, receiver = "123456789".ljust(15), "DISTRIBUTOR".ljust(15)
+    isa = f"ISA*00*{empty}*00*{empty}*01*{sender}*ZZ*{receiver}*260302*0900*U*00401*{control:09d}*0*P*>~"
     out = [isa, f"GS*PO*ACME*DISTRIBUTOR*20260302*0900*{control}*X*004010~"]
     for number, order in enumerate(orders, 1):
         segments = _transaction(order, f"{number:04d}")
@@ -85,9 +87,9 @@ def _transaction(order: Order, control: str) -> list[str]:
         f"ST*850*{control}",
         f"BEG*00*SA*{order.number}**20260302",
         "CUR*BY*USD",
-        f"REF*CO*{order.customer}",
         f"REF*WH*{order.ship_from}",
         "DTM*002*20260309",
+        f"N1*BT*ACME RETAIL*92*{order.customer}",
         f"N1*ST*ACME STORE {order.number[-2:]}*92*{order.number[-4:]}",
         "N3*1 MAIN STREET",
         "N4*SPRINGFIELD*IL*62701*US",

@@ -1,0 +1,177 @@
+"""The plant: a copy of the project wired to sandbox systems on free ports, and the bus running on it as a process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hmac
+import os
+import shutil
+import signal
+import socket
+import sys
+import time
+from collections.abc import AsyncIterator
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import uvicorn
+
+from esb.testing.sandbox.erp import Erp
+
+SECRET = "a-shared-secret-of-the-shop"  # noqa: S105 - the sandbox's own
+TOKEN = "a-token-of-the-erp"  # noqa: S105 - the sandbox's own
+SANDBOX_ADDRESS = "http://127.0.0.1:7101"
+_PARTS = ("esb.yaml", "routes", "transforms", "endpoints", "schemas", "tests/flows")
+
+
+def free_port() -> int:
+    """Return a port that nobody listens on right now."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def copy_project(source: Path, target: Path, erp: str) -> None:
+    """Copy the definitions, with the sandbox's address in place of the one that is written."""
+    for part in _PARTS:
+        found = source / part
+        if found.is_dir():
+            shutil.copytree(found, target / part, dirs_exist_ok=True)
+        elif found.is_file():
+            target.mkdir(parents=True, exist_ok=True)
+            shutil.copy(found, target / part)
+    for endpoint in (target / "endpoints").glob("*.yaml"):
+        endpoint.write_text(endpoint.read_text().replace(SANDBOX_ADDRESS, erp))
+
+
+@contextlib.asynccontextmanager
+async def serving(erp: Erp, port: int) -> AsyncIterator[None]:
+    """Serve the sandbox's ERP on the loopback."""
+    config = uvicorn.Config(erp.app(), host="127.0.0.1", port=port, log_config=None, access_log=False, lifespan="off")
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
+    task = asyncio.create_task(server.serve())
+    try:
+        while not server.started:
+            if task.done():
+                task.result()
+            await asyncio.sleep(0.01)
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+class Plant:
+    """A project in a folder of its own, and `esb run` on it; `channel` and `store` empty = embedded."""
+
+    def __init__(self, folder: Path, erp_port: int, channel: str = "", store: str = "") -> None:
+        self.folder = folder
+        self.listen = free_port()
+        self.url = f"http://127.0.0.1:{self.listen}"
+        self._flags = [*(("--channel", channel) if channel else ()), *(("--store", store) if store else ())]
+        self.environment = {
+            **os.environ,
+            "ERP_TOKEN": TOKEN,
+            "SHOP_WEBHOOK_SECRET": SECRET,
+            "ESB_LOG_FORMAT": "json",
+        }
+        self.erp = f"http://127.0.0.1:{erp_port}"
+        self.process: asyncio.subprocess.Process | None = None
+
+    def lay_out(self, source: Path) -> None:
+        """Copy the project and make the folders that partners drop into."""
+        copy_project(source, self.folder, self.erp)
+        for name in ("acme/in", "acme/out", "crm/in", "north-3pl/out"):
+            (self.folder / "var/exchange" / name).mkdir(parents=True, exist_ok=True)
+
+    async def start(self, *more: str) -> None:
+        """Start the bus; returns when it is ready for traffic."""
+        log = (self.folder / "esb.log").open("ab")
+        line = ["run", "-C", str(self.folder), "--listen", f"127.0.0.1:{self.listen}", *self._flags, *more]
+        self.process = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "esb", *line, env=self.environment, stdout=log, stderr=log
+        )
+        log.close()
+        await self._until_ready()
+
+    async def _until_ready(self) -> None:
+        assert self.process is not None
+        deadline = time.monotonic() + 60
+        async with aiohttp.ClientSession() as session:
+            while time.monotonic() < deadline:
+                if self.process.returncode is not None:
+                    raise RuntimeError(f"esb ended with {self.process.returncode}:\n{self.log()[-4000:]}")
+                with contextlib.suppress(aiohttp.ClientError, OSError):
+                    async with session.get(f"{self.url}/readyz") as answer:
+                        if answer.status == 200:
+                            return
+                await asyncio.sleep(0.05)
+        raise RuntimeError(f"esb was not ready in a minute:\n{self.log()[-4000:]}")
+
+    async def stop(self) -> int:
+        """Ask it to drain and end; return its exit code."""
+        if self.process is None or self.process.returncode is not None:
+            return self.process.returncode or 0 if self.process else 0
+        self.process.terminate()
+        return await asyncio.wait_for(self.process.wait(), 60)
+
+    async def kill(self) -> None:
+        """Kill it with -9, as a crash would."""
+        assert self.process is not None
+        with contextlib.suppress(ProcessLookupError):
+            self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    def log(self) -> str:
+        """Return what the bus has logged."""
+        path = self.folder / "esb.log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def drop(self, partner: str, name: str, content: bytes) -> None:
+        """Drop a file as a partner does: under another name first, then renamed."""
+        folder = self.folder / "var/exchange" / partner / "in"
+        part = folder / f"{name}.part"
+        part.write_bytes(content)
+        part.rename(folder / name)
+
+    def collected(self, partner: str) -> dict[str, bytes]:
+        """Return the files that wait for a partner."""
+        folder = self.folder / "var/exchange" / partner / "out"
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+
+    async def post(self, session: aiohttp.ClientSession, body: bytes, key: str, secret: str = SECRET) -> int:
+        """Post a webhook as the shop signs it, and once more whenever nobody answers; return the status."""
+        while True:
+            stamp = str(int(time.time()))
+            signature = hmac.new(secret.encode(), stamp.encode() + b"." + body, sha256).hexdigest()
+            headers = {
+                "Content-Type": "application/json",
+                "X-Shop-Timestamp": stamp,
+                "X-Shop-Signature": signature,
+                "Idempotency-Key": key,
+            }
+            with contextlib.suppress(aiohttp.ClientError, OSError, asyncio.TimeoutError):
+                async with session.post(f"{self.url}/in/shop", data=body, headers=headers) as answer:
+                    if answer.status not in (429, 503):
+                        return answer.status
+            await asyncio.sleep(0.1)
+
+    async def command(self, *words: str) -> tuple[int, str]:
+        """Run another esb command on this project; return its exit code and what it printed."""
+        child = await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "esb", *words, "-C", str(self.folder), *self._store_flags(words),
+            env=self.environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE,
+        )  # fmt: skip
+        out, _ = await child.communicate()
+        return child.returncode or 0, out.decode()
+
+    def _store_flags(self, words: tuple[str, ...]) -> list[str]:
+        flags: list[Any] = self._flags
+        pairs = dict(zip(flags[::2], flags[1::2], strict=True))
+        wanted = {"queue": ("--channel",), "run": ("--channel", "--store"), "send": ("--channel", "--store")}
+        names = wanted.get(words[0], ("--store",))
+        return [word for name in names if name in pairs for word in (name, pairs[name])]

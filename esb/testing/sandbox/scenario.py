@@ -1,0 +1,159 @@
+"""The scenario: a working day in a minute, with what goes wrong on such a day, and what must have come of it."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+import json
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import aiohttp
+
+from esb.testing.sandbox.documents import Order, crm_csv, make, of_nobody, too_dear, webhook, x12
+from esb.testing.sandbox.erp import Erp
+from esb.testing.sandbox.plant import Plant
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Day:
+    """What comes in: orders by where they come from, and the faults between them."""
+
+    acme: list[list[Order]]
+    shop: list[Order]
+    crm: list[Order]
+    broken: list[str] = field(default_factory=list)
+    repeats: int = 10
+    forged: int = 2
+
+    @property
+    def orders(self) -> list[Order]:
+        """Return every order, each once."""
+        return [*(order for file in self.acme for order in file), *self.shop, *self.crm]
+
+    def numbers(self, *fates: str) -> set[str]:
+        """Return the order numbers that must end so."""
+        broken = set(self.broken)
+        return {order.number for order in self.orders if order.fate in fates and order.number not in broken}
+
+
+def working_day(scale: int = 1) -> Day:
+    """Return at least 200 documents (times `scale`) with duplicates, strangers, a dear order and a bad transaction."""
+    acme = make("A", 76 * scale, "C-ACME")
+    files = [acme[start::4] for start in range(4)]
+    files[3] = [*files[3], too_dear("A90001", "C-ACME"), of_nobody("A90002")]
+    shop = [*make("S", 70 * scale, "C-SHOP"), too_dear("S90001", "C-SHOP")]
+    crm = [*make("T", 50 * scale, "C-0024"), of_nobody("T90002")]
+    return Day(files, shop, crm, broken=[files[1][3].number])
+
+
+@dataclass
+class Outcome:
+    """What the sandbox's systems and the desk have at some moment."""
+
+    erp: Counter[str]
+    third_party: Counter[str]
+    news: Counter[str]
+    held: set[str]
+    exceptions: list[dict[str, Any]]
+    acknowledgments: dict[str, bytes]
+
+    def known(self) -> set[str]:
+        """Return every order number whose end is seen."""
+        named = {str(row["keys"].get("order", "")) for row in self.exceptions}
+        return {*self.erp, *self.third_party, *self.held, *named} - {""}
+
+
+async def feed(plant: Plant, erp: Erp, day: Day, tell: Tell, outage: float = 4.0) -> int:
+    """Send the whole day in, with the ERP down for some seconds; return how many forged webhooks were refused."""
+    for number, file in enumerate(day.acme, 1):
+        plant.drop("acme", f"orders-{number}.edi", x12(file, 100 + number, day.broken))
+    plant.drop("acme", "orders-1-again.edi", x12(day.acme[0], 101))
+    plant.drop("crm", "orders.csv", crm_csv(day.crm))
+    plant.drop("crm", "orders-copy.csv", crm_csv(day.crm[:20]))
+    tell(f"dropped {len(day.acme) + 1} EDI files and 2 CSV files, one of each a repetition")
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=30)) as session:
+        half = len(day.shop) // 2
+        await _post_all(plant, session, day.shop[:half])
+        erp.down = True
+        tell(f"the ERP goes down for {outage:g} seconds; the shop goes on")
+        ends = time.monotonic() + outage
+        await _post_all(plant, session, day.shop[half:])
+        await _post_all(plant, session, day.shop[: day.repeats])
+        forged = [plant.post(session, webhook(order), f"forged-{n}", secret="a guess")  # noqa: S106
+                  for n, order in enumerate(make("X", day.forged, "C-SHOP"))]  # fmt: skip
+        refused = sum(status == 401 for status in await asyncio.gather(*forged))
+        tell(f"posted {len(day.shop)} webhooks, {day.repeats} of them twice, and {refused} forged ones were refused")
+        await asyncio.sleep(max(0.0, ends - time.monotonic()))
+        erp.down = False
+        tell("the ERP is back")
+    return refused
+
+
+async def _post_all(plant: Plant, session: aiohttp.ClientSession, orders: list[Order]) -> None:
+    limit = asyncio.Semaphore(8)
+
+    async def post(order: Order) -> None:
+        async with limit:
+            status = await plant.post(session, webhook(order), order.number)
+            if status != 202:
+                raise RuntimeError(f"the webhook of {order.number} was answered {status}")
+
+    await asyncio.gather(*(post(order) for order in orders))
+
+
+async def observe(plant: Plant, erp: Erp) -> Outcome:
+    """Look at every place where a document can have ended."""
+    third_party: Counter[str] = Counter()
+    for content in plant.collected("north-3pl").values():
+        rows = csv.DictReader(io.StringIO(content.decode()))
+        third_party.update({row["order"] for row in rows})
+    _, listed = await plant.command("dead", "list", "--json")
+    rows_ = [json.loads(line) for line in listed.splitlines()]
+    held = {row["keys"].get("order", "") for row in rows_ if row["class"] == "hold"}
+    exceptions = [row for row in rows_ if row["class"] != "hold"]
+    return Outcome(
+        Counter(erp.effects), third_party, Counter(erp.hook_effects), held, exceptions, plant.collected("acme")
+    )
+
+
+async def settle(plant: Plant, erp: Erp, day: Day, patience: float = 60.0) -> Outcome:
+    """Wait until every document has ended somewhere; return what is seen then, or when patience ends."""
+    deadline = time.monotonic() + patience
+    while True:
+        sent = {*erp.effects} >= day.numbers("erp") and {*erp.hook_effects} >= day.numbers("erp", "3pl")
+        if sent or time.monotonic() > deadline:
+            seen = await observe(plant, erp)
+            if not faults(day, seen) or time.monotonic() > deadline:
+                return seen
+        await asyncio.sleep(0.2)
+
+
+def faults(day: Day, seen: Outcome) -> list[str]:
+    """Return what is missing, doubled or unexpected; nothing = the promise was kept."""
+    found: list[str] = []
+    for place, counts, expected in (
+        ("ERP", seen.erp, day.numbers("erp")),
+        ("3PL", seen.third_party, day.numbers("3pl")),
+        ("news", seen.news, day.numbers("erp", "3pl")),
+    ):
+        found += [f"{place}: order {number} is missing" for number in sorted(expected - set(counts))]
+        found += [f"{place}: order {number} was not expected" for number in sorted(set(counts) - expected)]
+        found += [f"{place}: order {number} came {count} times" for number, count in counts.items() if count > 1]
+    if seen.held != day.numbers("held"):
+        found.append(f"held: {sorted(seen.held)} instead of {sorted(day.numbers('held'))}")
+    strangers = {row["keys"].get("order") for row in seen.exceptions if row["class"] == "rejected"}
+    if strangers != day.numbers("exception"):
+        found.append(f"exceptions: {sorted(map(str, strangers))} instead of {sorted(day.numbers('exception'))}")
+    bad = [row for row in seen.exceptions if row["class"] == "invalid"]
+    if len(bad) != len(day.broken):
+        found.append(f"bad transactions: {len(bad)} instead of {len(day.broken)}")
+    if len(seen.acknowledgments) != len(day.acme) + 1:
+        found.append(f"acknowledgments: {len(seen.acknowledgments)} instead of {len(day.acme) + 1}")
+    return found
