@@ -7,7 +7,7 @@ import json
 import os
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -185,12 +185,12 @@ async def serving(app: Any, port: int = 0) -> AsyncIterator[int]:
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(("127.0.0.1", port))
         config = uvicorn.Config(app, log_level="critical", lifespan="off", timeout_graceful_shutdown=1)
+        config.load()
         server = uvicorn.Server(config)
-        server.capture_signals = nullcontext  # type: ignore[assignment,method-assign]
-        running = asyncio.ensure_future(server.serve(sockets=[listening]))
+        server.lifespan = config.lifespan_class(config)
+        # Started and stopped by hand: the server's own loop looks only ten times a second whether it should end.
+        await server.startup(sockets=[listening])
         try:
-            await until(lambda: server.started or running.done())
             yield int(listening.getsockname()[1])
         finally:
-            server.should_exit = True
-            await running
+            await server.shutdown(sockets=[listening])

@@ -12,19 +12,11 @@ import sys
 import traceback
 from pathlib import Path
 
+import esb.routes.parts  # noqa: F401
 from esb.endpoints import FileEndpoint
 from esb.endpoints.file.local_files import LocalFiles
 from esb.errors import FormatError
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld, journal_rows
-
-try:
-    import esb.routes.parts  # noqa: F401
-except ImportError:
-    from esb.endpoints import ENDPOINTS
-    from esb.specs import FormatSpec, rebuild
-
-    rebuild(list(ENDPOINTS.values()), AnyFormat=FormatSpec)
-
 
 NAMES = ("a.edi", "sub/b.edi", "bad.edi")
 

@@ -31,7 +31,7 @@ def test_a_kill_at_any_step_takes_each_file_once_and_leaves_it_where_it_belongs(
 LOOP = """
 import asyncio, sys
 from pathlib import Path
-import tests_ready
+import esb.routes.parts
 from esb.endpoints import FileEndpoint
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld
 
@@ -46,7 +46,7 @@ asyncio.run(spec.source("inbox", world).run(RecordingIntake(folder / "taken.json
 
 async def test_random_kills_of_two_rivals_under_load_lose_and_double_nothing(tmp_path):
     (tmp_path / "in").mkdir()
-    (tmp_path / "loop.py").write_text(LOOP.replace("import tests_ready\n", READY_IMPORT))
+    (tmp_path / "loop.py").write_text(LOOP)
     chance = random.Random(7)
     names = [f"{number}.edi" for number in range(200)]
     rivals = [await start(tmp_path), await start(tmp_path)]
@@ -68,13 +68,6 @@ async def test_random_kills_of_two_rivals_under_load_lose_and_double_nothing(tmp
 
     assert sorted(row["name"] for row in journal_rows(tmp_path / "taken.jsonl")) == sorted(names)
     assert sorted(path.name for path in (tmp_path / "in" / "done").iterdir()) == sorted(names)
-
-
-READY_IMPORT = """
-from esb.endpoints import ENDPOINTS
-from esb.specs import FormatSpec, rebuild
-rebuild(list(ENDPOINTS.values()), AnyFormat=FormatSpec)
-"""
 
 
 async def start(folder):

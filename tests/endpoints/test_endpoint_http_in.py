@@ -249,6 +249,14 @@ async def test_a_body_that_is_not_json_is_refused_at_the_door_and_stores_nothing
     assert made.intake.taken == []
 
 
+async def test_a_slip_in_json_is_shown_by_line_and_column(tmp_path):
+    async with shop(tmp_path) as made:
+        _, _, problem = await made.post(b'{\n  "a": 1,\n  "b": ,\n}')
+
+    assert (problem["errors"][0]["line"], problem["errors"][0]["column"]) == (3, 8)
+    assert "(line 3, column 8)" in problem["detail"]
+
+
 async def test_a_body_that_cannot_be_read_is_taken_when_the_endpoint_accepts_it(tmp_path):
     async with shop(tmp_path, on_invalid="accept") as made:
         status, _, _ = await made.post(b"{")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, TypeAlias
 
@@ -17,6 +18,7 @@ MakeReader: TypeAlias = Callable[[], Reader]
 _CHUNK = 64 * 1024
 _MOST_FINDINGS = 20
 _LONGEST = 300
+_BYTE = re.compile(r"\(byte (\d{1,15})\)")
 
 
 def check(body: bytes, reader: MakeReader | None, strict: bool) -> None:
@@ -63,13 +65,20 @@ def _findings(part: Part) -> Sequence[Mapping[str, Any]]:
 
 
 def _check_json(body: bytes) -> None:
+    plain = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        decode_document(body.removeprefix(b"\xef\xbb\xbf"))
+        decode_document(plain)
     except FormatError as error:
-        raise _refusal([{"detail": str(error)[:_LONGEST]}]) from error
+        found: dict[str, Any] = {"detail": str(error)[:_LONGEST]}
+        if at := _BYTE.search(str(error)):
+            before = plain[: int(at.group(1))]
+            found["line"] = before.count(b"\n") + 1
+            found["column"] = len(before) - before.rfind(b"\n")
+        raise _refusal([found]) from error
 
 
 def _refusal(errors: Sequence[Mapping[str, Any]]) -> Refusal:
     first = errors[0]
     at = f" (line {first['line']})" if "line" in first else ""
+    at = f" (line {first['line']}, column {first['column']})" if "column" in first else at
     return Refusal(400, "not-parseable", f"The body cannot be read: {first['detail']}{at}", errors=errors)
