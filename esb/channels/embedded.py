@@ -37,6 +37,8 @@ class EmbeddedChannel:
         Raises:
             ChannelError: It cannot be opened, or this SQLite may not share it with the process that has it open.
         """
+        if self._writer is not None:
+            return
         writer = Writer(lambda: ChannelFile(self._path), self.now)
         writer.start()
         await writer.opened

@@ -28,7 +28,7 @@ SILENCE = 9
 
 CONNECT_SECONDS = 10.0
 CLOSE_SECONDS = 5.0
-_FIRST_PAUSE, _LONGEST_PAUSE = 0.2, 10.0
+_FIRST_PAUSE, _LONGEST_PAUSE, _LASTING = 0.2, 10.0, 5.0
 _REFUSED = (AuthenticationError, ProbableAuthenticationError, ProbableAccessDeniedError)
 
 # What pika logs about a lost connection, tracebacks and all, is said here once, by `Log`, in our words.
@@ -108,13 +108,15 @@ class Link:
             try:
                 connection, lost = await self._connect(node)
             except (AMQPError, OSError) as error:
-                failures += 1
                 self._failed(node, error)
-                pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 10))
-                await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # nodes must not be stormed in step
-                continue
-            failures = 0
-            await self._use(connection, lost, node)
+                failures += 1
+            else:
+                began = asyncio.get_running_loop().time()
+                await self._use(connection, lost, node)
+                # A node that takes connections and drops them at once is no better than one that takes none.
+                failures = 1 if asyncio.get_running_loop().time() - began > _LASTING else failures + 1
+            pause = min(_LONGEST_PAUSE, _FIRST_PAUSE * 2 ** min(failures - 1, 10))
+            await asyncio.sleep(pause * random.uniform(0.5, 1.0))  # noqa: S311  # nodes must not be stormed in step
 
     async def _connect(self, node: URLParameters) -> tuple[Corked, asyncio.Future[str]]:
         loop = asyncio.get_running_loop()

@@ -34,12 +34,16 @@ def refuse_oversized(sends: Sequence[Addressed], body_limit: int) -> None:
                 f"{send.to}: the body of message {packet.id} (send #{number}) has {len(packet.body)} bytes, a channel "
                 f"takes {body_limit}; store it in the blob store and send a claim"
             )
-        size = len(packet.meta) + sum(len(name) + len(text) for name, text in packet.headers.items())
+        size = _bytes(packet.meta) + sum(_bytes(name) + _bytes(text) for name, text in packet.headers.items())
         if size > HEADER_LIMIT:
             raise TooLargeError(
                 f"{send.to}: meta and headers of message {packet.id} (send #{number}) have {size} "
-                f"characters, a channel takes {HEADER_LIMIT}; put large values into the body"
+                f"bytes, a channel takes {HEADER_LIMIT}; put large values into the body"
             )
+
+
+def _bytes(text: str) -> int:
+    return len(text) if text.isascii() else len(text.encode())
 
 
 def buried(packet: Packet, channel: str, reasons: Mapping[str, str]) -> Packet:

@@ -51,6 +51,8 @@ class RabbitChannel:
         Raises:
             ChannelError: No node answers, or the broker refuses the user or the virtual host.
         """
+        if self._opened:
+            return
         self._publishing.add(self._publisher)
         await self._publishing.open(patience)
         try:
