@@ -12,11 +12,10 @@ from jinja2.lexer import Token
 
 from esb.errors import ExpressionSyntaxError
 from esb.expressions.filters import FILTERS, TESTS
-from esb.expressions.operators import METHODS
+from esb.expressions.operators import ALL_METHODS
 from esb.expressions.sandbox import GLOBALS, SANDBOX, Sandbox
 from esb.expressions.scope import EACH_NAMES
 
-_ALL_METHODS = frozenset().union(*METHODS.values())
 _REFUSED_STATEMENTS = (nodes.Extends, nodes.Block, nodes.Import, nodes.FromImport)
 _INSTEAD = {
     "float": "there are no floats: write | decimal",
@@ -141,8 +140,8 @@ class _Checker:
         if node.dyn_args is not None or node.dyn_kwargs is not None:
             self.fail("arguments cannot be unpacked with *", "", "write them one by one")
         if isinstance(target, nodes.Getattr):
-            if target.attr not in _ALL_METHODS:
-                near = get_close_matches(target.attr, [*_ALL_METHODS, *FILTERS], 1)
+            if target.attr not in ALL_METHODS:
+                near = get_close_matches(target.attr, [*ALL_METHODS, *FILTERS], 1)
                 hint = f"did you mean {near[0]!r}?" if near else "use a filter: value | name"
                 self.fail(f"there is no function {target.attr}()", target.attr, hint)
             return

@@ -40,9 +40,16 @@ _LOOK_AT_MISSING = frozenset({"default", "defined", "undefined"})
 """Filters and tests that may see what is missing; anything else gets a value or fails."""
 
 
+_DOCUMENTS = frozenset({"body", "item", "index", "root", "partner", "route"})
+"""Names whose values are documents all through; of others (dates, messages, headers) parts may have to become some."""
+
+
 def compile_typed(node: nodes.Expr) -> Callable[[Any, Any], Any]:
     """Return a function (root, scope) -> document for one expression."""
-    code = Code()
+    foreign = any(
+        name.name not in _DOCUMENTS for name in [node, *node.find_all(nodes.Name)] if isinstance(name, nodes.Name)
+    )
+    code = Code(deep=foreign or isinstance(node, nodes.Call) or node.find(nodes.Call) is not None)
     return code.function(code.result(node))
 
 
@@ -58,11 +65,12 @@ def compile_text(parts: Sequence[nodes.Expr]) -> Callable[[Any, Any], str]:
 class Code:
     """Writes one expression; `constants` are the values that the code refers to."""
 
-    def __init__(self) -> None:
+    def __init__(self, deep: bool = False) -> None:
         self.constants: dict[str, Any] = {
             name: getattr(operators, name)
-            for name in (*_BINARY.values(), "member", "need", "cut", "method", "text_of", "concatenated", "document_of")
+            for name in (*_BINARY.values(), "member", "need", "cut", "method", "text_of", "concatenated")
         }
+        self.constants["document_of"] = operators.deep_document_of if deep else operators.document_of
         self.number = 0
 
     def function(self, code: str) -> Callable[[Any, Any], Any]:
@@ -103,6 +111,13 @@ class Code:
                 written = ", ".join("None" if bound is None else self.value(bound) for bound in bounds)
                 return f"cut({self.value(node.node)}, slice({written}))"
             return self.member(node.node, self.value(node.arg), missing)
+        if isinstance(node, nodes.And | nodes.Or):
+            word = "and" if isinstance(node, nodes.And) else "or"
+            return f"({self.value(node.left, missing)} {word} {self.value(node.right, missing)})"
+        if isinstance(node, nodes.CondExpr):
+            assert node.expr2 is not None  # checked before
+            chosen, other = self.value(node.expr1, missing), self.value(node.expr2, missing)
+            return f"({chosen} if {self.value(node.test)} else {other})"
         if isinstance(node, nodes.BinExpr):
             return f"{_BINARY[type(node)]}({self.value(node.left)}, {self.value(node.right)})"
         raise ExpressionSyntaxError(f"{type(node).__name__} is not supported in expressions")
@@ -128,12 +143,6 @@ class Code:
         pairs = (f"text_of({self.value(pair.key)}): {self.value(pair.value)}" for pair in node.items)
         return f"{{{', '.join(pairs)}}}"
 
-    def write_and(self, node: nodes.And) -> str:
-        return f"({self.value(node.left)} and {self.value(node.right)})"
-
-    def write_or(self, node: nodes.Or) -> str:
-        return f"({self.value(node.left)} or {self.value(node.right)})"
-
     def write_not(self, node: nodes.Not) -> str:
         return f"(not {self.value(node.node)})"
 
@@ -142,10 +151,6 @@ class Code:
 
     def write_pos(self, node: nodes.Pos) -> str:
         return f"(+{self.value(node.node)})"
-
-    def write_condexpr(self, node: nodes.CondExpr) -> str:
-        assert node.expr2 is not None  # checked before
-        return f"({self.value(node.expr1)} if {self.value(node.test)} else {self.value(node.expr2)})"
 
     def write_compare(self, node: nodes.Compare) -> str:
         rest = "".join(f" {_COMPARE[operand.op]} {self.value(operand.expr)}" for operand in node.ops)

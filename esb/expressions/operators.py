@@ -43,6 +43,8 @@ METHODS: Final[Mapping[type, frozenset[str]]] = {
 }
 """Methods that may be called: none of them changes anything."""
 
+ALL_METHODS: Final[frozenset[str]] = frozenset().union(*METHODS.values())
+
 
 def kind_of(value: Any) -> str:
     """Return what kind of value this is, in the words of an error text."""
@@ -298,6 +300,17 @@ def document_of(value: Any) -> Any:
     if isinstance(value, Iterable) and not isinstance(value, Message | BusinessKey):
         return [document_of(each) for each in value]
     raise ExpressionError(f"{kind_of(value)} is no value for a document")
+
+
+def deep_document_of(value: Any) -> Any:
+    """Return a result as a document, also what lies in its lists and objects."""
+    if type(value) is list:
+        return [deep_document_of(each) for each in value]
+    if type(value) is dict:
+        return {key: deep_document_of(each) for key, each in value.items()}
+    if isinstance(value, Mapping | Iterable) and not isinstance(value, str | bytes):
+        return deep_document_of(document_of(value))
+    return document_of(value)
 
 
 def bounded_range(*bounds: int) -> range:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import cached_property, lru_cache
 from typing import Any
 
-from esb.errors import ExpressionError, ExpressionSyntaxError
+from esb.errors import ExpressionError, ExpressionSyntaxError, TooLargeError
 from esb.expressions.operators import MissingError, kind_of
 from esb.expressions.plain_paths import plain_query
 from esb.expressions.queries import Index, Name, Query
@@ -36,8 +36,15 @@ class Path:
     @cached_property
     def find(self) -> Callable[[Any], list[Any]]:
         """A function root -> the list of all values selected."""
-        find = compile_find(self.query)
-        return lambda root: find(root, root)
+        select = compile_find(self.query)
+
+        def find(root: Any) -> list[Any]:
+            try:
+                return select(root, root)
+            except RecursionError:
+                raise TooLargeError(f"{self.source}: the document is nested too deep to be compared") from None
+
+        return find
 
     @cached_property
     def get(self) -> Callable[[Any], Any]:

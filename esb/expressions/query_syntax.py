@@ -138,6 +138,8 @@ class _Parser:
         if found is None:
             quoted = re.match(r"[^.\[\]\s]+", self.source[self.at :])
             hint = f"write ['{quoted.group()}']" if quoted else "write a name after the dot"
+            if self.peek().isdigit():  # an amount, most likely
+                hint += f'; a text is written {{{{ "{self.source}" }}}}'
             self.fail(f"expected a name or '*' after '.' but found {self.found()}", help=hint)
         self.at = found.end()
         return Name(found.group())

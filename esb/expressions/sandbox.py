@@ -23,7 +23,7 @@ from esb.errors import ExpressionSyntaxError
 from esb.expressions import operators
 from esb.expressions.budget import charge, size_of
 from esb.expressions.filters import FILTERS, TESTS
-from esb.expressions.operators import Missing, fail_missing, member, method, text_of
+from esb.expressions.operators import ALL_METHODS, Missing, fail_missing, member, method, text_of
 
 GLOBALS: Mapping[str, Any] = {"range": operators.bounded_range, "namespace": Namespace}
 """Functions known everywhere."""
@@ -47,6 +47,12 @@ def _each(value: Any, written: int) -> Any:
     return value
 
 
+def _need(value: Any) -> Any:
+    if isinstance(value, Undefined):
+        fail_missing(value)
+    return value
+
+
 def _tick(written: int) -> None:
     charge(1, written)
 
@@ -56,6 +62,8 @@ INTERNAL_FILTERS: Mapping[str, Callable[..., Any]] = {
     "$tick": _tick,
     "$decimal": Decimal,
     "$concat": operators.concatenated,
+    "$method": method,
+    "$need": _need,
 }
 """Filters that only rewritten templates use; nobody can write such a name."""
 
@@ -97,19 +105,16 @@ class Sandbox(ImmutableSandboxedEnvironment):
         }
 
     def getattr(self, obj: Any, attribute: str) -> Any:
-        """Return a member, or else a method that may be called."""
+        """Return a member that counts as data."""
         return self.getitem(obj, attribute)
 
     def getitem(self, obj: Any, argument: Any) -> Any:
-        """Return a member, or else a method that may be called."""
+        """Return a member that counts as data."""
         if isinstance(obj, LoopContext | Namespace | Macro) and isinstance(argument, str):
             if argument.startswith("_"):
                 raise SecurityError(f"{argument!r} is private")
             return super().getattr(obj, argument)
-        found = member(obj, argument)
-        if isinstance(found, Undefined) and argument in operators.METHODS.get(type(obj), ()):
-            return method(obj, argument)
-        return found
+        return member(obj, argument)
 
     def call(self, context: Context, obj: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Call a macro, a listed function or a listed method, and charge for it."""
@@ -227,6 +232,10 @@ def _filter(value: Any, name: str, *args: nodes.Expr) -> nodes.Filter:
     return nodes.Filter(value, name, list(args), [], None, None, lineno=value.lineno)
 
 
+def _needed(value: nodes.Expr) -> nodes.Expr:
+    return _filter(value, "$need") if isinstance(value, nodes.Getattr | nodes.Getitem) else value
+
+
 def _tick_node(written: int, lineno: int) -> nodes.ExprStmt:
     return nodes.ExprStmt(_filter(nodes.Const(written, lineno=lineno), "$tick"), lineno=lineno)
 
@@ -248,6 +257,31 @@ class _Rewriter(NodeTransformer):
     def visit_CallBlock(self, node: nodes.CallBlock) -> nodes.CallBlock:  # noqa: N802
         node.body.insert(0, _tick_node(_written(node.body), node.lineno))
         self.generic_visit(node)
+        return node
+
+    def visit_Call(self, node: nodes.Call) -> nodes.Call:  # noqa: N802
+        """Calling a member calls the method, also where a key of that name exists."""
+        self.generic_visit(node)
+        if isinstance(node.node, nodes.Getattr) and node.node.attr in ALL_METHODS:
+            name = nodes.Const(node.node.attr, lineno=node.lineno)
+            node.node = _filter(node.node.node, "$method", name)
+        node.args = [_needed(each) for each in node.args]
+        return node
+
+    def visit_List(self, node: nodes.List) -> nodes.List:  # noqa: N802
+        """What is missing does not hide in a list."""
+        self.generic_visit(node)
+        node.items = [_needed(each) for each in node.items]
+        return node
+
+    def visit_Pair(self, node: nodes.Pair) -> nodes.Pair:  # noqa: N802
+        self.generic_visit(node)
+        node.value = _needed(node.value)
+        return node
+
+    def visit_Compare(self, node: nodes.Compare) -> nodes.Compare:  # noqa: N802
+        self.generic_visit(node)
+        node.expr = _needed(node.expr)
         return node
 
     def visit_Const(self, node: nodes.Const) -> nodes.Expr:  # noqa: N802
