@@ -10,7 +10,7 @@ import typer
 
 from esb.cli.options import ProjectDir
 from esb.cli.output import say
-from esb.routes import load, read_files
+from esb.routes import Project, load, read_files
 from esb.routes.schema import KINDS, file_of, modeline, schema_of
 
 
@@ -27,8 +27,16 @@ def command(
     if not write:
         print(jsonlib.dumps(schema_of(kind, found if names else None), indent=2))
         return
-    for each in KINDS:
-        path = project / file_of(each)
+    for path, line in write_all(project, found).items():
+        say(f"{path}: {line}")
+
+
+def write_all(folder: Path, project: Project | None) -> dict[Path, str]:
+    """Write the schemas of all kinds of files; return each with the comment that tells editors of it."""
+    written: dict[Path, str] = {}
+    for kind in KINDS:
+        path = folder / file_of(kind)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(jsonlib.dumps(schema_of(each, found), indent=2) + "\n", encoding="utf-8")
-        say(f"{path}: first line of each {each} file: {modeline(each)}")
+        path.write_text(jsonlib.dumps(schema_of(kind, project), indent=2) + "\n", encoding="utf-8")
+        written[path] = modeline(kind)
+    return written

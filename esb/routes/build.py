@@ -21,8 +21,9 @@ from esb.ports import Format
 from esb.routes.compiling import Compiler, keys_of
 from esb.routes.definition import RouteSpec
 from esb.routes.library import AbsentError, Library
-from esb.routes.outcome import effect_of, never_repeating
+from esb.routes.outcome import acknowledge_to, effect_of, never_repeating
 from esb.routes.project import Project
+from esb.routes.rules.view import View
 
 
 def release_of(files: Mapping[str, bytes], engine: str = __version__) -> str:
@@ -128,7 +129,7 @@ class Builder:
             format=made.name,
             partner=endpoint.partner,
             release=origin.release,
-            acknowledge=self.acknowledge_to(spec),
+            acknowledge=acknowledge_to(self.project, origin),
             window=endpoint.duplicates,
             max_bytes=getattr(endpoint, "max_size", _MOST_BYTES),
             keys=with_keys,
@@ -144,16 +145,6 @@ class Builder:
             return self.library.format(name)
         return given.model_copy(update={"acknowledge": origin.acknowledge.kind}).build(self.project.files)
 
-    def acknowledge_to(self, spec: RouteSpec) -> str:
-        """Return the endpoint that gets a route's acknowledgments, or nothing."""
-        origin = spec.from_
-        if origin is None or origin.acknowledge is None or origin.endpoint is None:
-            return ""
-        if origin.acknowledge.to:
-            return origin.acknowledge.to
-        partner = self.project.partners.get(self.library.endpoint(origin.endpoint).partner)
-        return (partner.acknowledge_to if partner is not None else None) or ""
-
     def delivery(self, name: str) -> DeliveryPlan:
         """Return how an endpoint is served."""
         spec = self.library.endpoint(name)
@@ -168,14 +159,23 @@ class Builder:
             owner=spec.owner or self.project.spec.defaults.owner,
         )
 
+    def served(self) -> list[str]:
+        """Return the endpoints that are delivered to: all that can, but for those that only feed a route.
+
+        One that nothing is sent to today may still get messages that were taken in under an older release.
+        """
+        named = [(file, name) for file, name in View(self.project).used if name.kind == "endpoint"]
+        feeding = {name.name for _, name in named if name.loc == ("from", "endpoint")}
+        sent = {name.name for _, name in named if name.loc != ("from", "endpoint")}
+        able = [name for name, spec in self.project.endpoints.items() if spec.delivers]
+        return sorted(name for name in able if name in sent or name not in feeding)
+
     def topology(self) -> Topology:
-        """Return the channels of every route with messages of its own and of every endpoint that delivers."""
-        routes, endpoints = self.project.routes, self.project.endpoints
+        """Return the channels of every route with messages of its own and of every endpoint that is delivered to."""
+        routes = self.project.routes
         own = {name: spec for name, spec in routes.items() if spec.from_ is not None}
         channels = [ChannelSpec(f"route/{name}", spec.order_by is not None) for name, spec in sorted(own.items())]
-        channels += [
-            ChannelSpec(f"delivery/{name}", spec.ordered) for name, spec in sorted(endpoints.items()) if spec.delivers
-        ]
+        channels += [ChannelSpec(f"delivery/{name}", self.library.endpoint(name).ordered) for name in self.served()]
         events = [
             (spec.from_.event, f"route/{name}")
             for name, spec in sorted(own.items())
@@ -185,14 +185,14 @@ class Builder:
 
     def plan(self, release: str) -> Plan:
         """Return the plan. Raises DefinitionError for the first piece that cannot be built."""
-        routes, endpoints = self.project.routes, self.project.endpoints
+        routes = self.project.routes
         intakes = [self.intake(name) for name, spec in routes.items() if spec.from_ is not None and spec.from_.endpoint]
         return Plan(
             release=release,
             routes={name: self.route(name) for name in routes},
             policies={name: self.on_error(spec) for name, spec in routes.items()},
             intakes={plan.endpoint: plan for plan in intakes},
-            deliveries={name: self.delivery(name) for name, spec in endpoints.items() if spec.delivers},
+            deliveries={name: self.delivery(name) for name in self.served()},
             topology=self.topology(),
             ordered_routes=frozenset(name for name, spec in routes.items() if spec.order_by is not None),
         )

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 from xml.sax.saxutils import escape, quoteattr
 
+from esb.policies import FailurePolicy
 from esb.routes.layout import Layout, lay_out
 from esb.routes.nearest import meant
+from esb.routes.outcome import acknowledge_to
 from esb.routes.project import Project
+from esb.routes.rules.effects import policy_named
 from esb.routes.rules.names import topic_matches
 from esb.routes.rules.view import View
 
@@ -35,7 +38,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """What goes from one to another; `how` is empty, `calls`, `asks` or `fails to`."""
+    """What goes from one to another; `how` is empty, `calls`, `asks`, `acknowledges` or `diverts`."""
 
     source: Thing
     target: Thing
@@ -91,8 +94,11 @@ def _edges(view: View) -> Iterator[Edge]:
         here = Thing("route", name)
         if route.from_ is not None and route.from_.endpoint is not None:
             yield Edge(Thing("endpoint", route.from_.endpoint), here)
-        if route.from_ is not None and route.from_.acknowledge is not None and route.from_.acknowledge.to is not None:
-            yield Edge(here, Thing("endpoint", route.from_.acknowledge.to), "acknowledges")
+        acknowledged = acknowledge_to(view.project, route.from_)
+        if acknowledged:
+            yield Edge(here, Thing("endpoint", acknowledged), "acknowledges")
+        if isinstance(route.on_error, FailurePolicy):
+            yield from _diverts(here, route.on_error)
         for visit in view.visits[name]:
             for address in visit.spec.destinations():
                 place, _, target = address.partition("/")
@@ -102,7 +108,16 @@ def _edges(view: View) -> Iterator[Edge]:
                 yield Edge(here, Thing("route", str(getattr(visit.spec, "route", ""))), "calls")
             if visit.entry.verb == "enrich":
                 yield Edge(here, Thing("endpoint", str(getattr(visit.spec, "ask", ""))), "asks")
+    for name, endpoint in view.project.endpoints.items():
+        policy = policy_named(view, endpoint.retry or view.project.spec.defaults.retry)
+        if endpoint.delivers and policy is not None:
+            yield from _diverts(Thing("endpoint", name), policy)
     yield from _subscriptions(view, published)
+
+
+def _diverts(here: Thing, policy: FailurePolicy) -> Iterator[Edge]:
+    for address in policy.destinations():
+        yield Edge(here, Thing("endpoint", address.removeprefix("delivery/")), "diverts")
 
 
 def _subscriptions(view: View, published: set[str]) -> Iterator[Edge]:
@@ -193,8 +208,3 @@ def _arrow(layout: Layout, source: int, target: int, how: str) -> str:
 
 
 FORMATS = {"text": as_text, "mermaid": as_mermaid, "svg": as_svg}
-
-
-def formats() -> Sequence[str]:
-    """Return the forms in which a graph can be shown."""
-    return tuple(FORMATS)

@@ -29,6 +29,7 @@ RULES: tuple[Rule, ...] = (
     flow.unreachable,
     flow.waiting_inside,
     flow.no_way_out,
+    flow.lost_order,
     effects.missing_effect,
     effects.divert_loops,
     effects.acknowledgments,

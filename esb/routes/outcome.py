@@ -1,10 +1,12 @@
-"""Outcome: what an endpoint's `effect` means when nobody knows whether a delivery was applied."""
+"""Outcome: what becomes of a delivery whose outcome nobody knows, and who is told that an interchange arrived."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from esb.plan import DeadLetter, Failure, Policy, Verdict
+from esb.routes.definition import From
+from esb.routes.project import Project
 from esb.specs import EndpointSpec
 
 _SAFE_METHODS = {"GET", "HEAD", "PUT", "DELETE"}
@@ -35,3 +37,12 @@ def never_repeating(policy: Policy) -> Policy:
         return policy(failure)
 
     return decide
+
+
+def acknowledge_to(project: Project, origin: From | None) -> str:
+    """Return the endpoint that gets the acknowledgments of what a route receives, or nothing."""
+    if origin is None or origin.acknowledge is None or origin.endpoint is None:
+        return ""
+    endpoint = project.endpoints.get(origin.endpoint)
+    partner = project.partners.get(endpoint.partner) if endpoint is not None else None
+    return origin.acknowledge.to or (partner.acknowledge_to if partner is not None else None) or ""

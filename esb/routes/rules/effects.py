@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from esb.errors import Diagnostic
 from esb.policies import POLICIES, FailurePolicy
 from esb.reading import Document, Node
-from esb.routes.outcome import needs_effect
+from esb.routes.outcome import acknowledge_to, needs_effect
 from esb.routes.project import PROJECT_FILE
 from esb.routes.rules.flow import rings
 from esb.routes.rules.view import View
@@ -75,8 +75,7 @@ def acknowledgments(view: View) -> Iterator[Diagnostic]:
             continue
         file, kind = view.file("route", name), origin.acknowledge.kind
         yield from _made(view, file, kind, endpoint)
-        partner = view.project.partners.get(endpoint.partner)
-        if origin.acknowledge.to is not None or (partner is not None and partner.acknowledge_to is not None):
+        if acknowledge_to(view.project, origin):
             continue
         text = f"nobody says where the {kind} goes"
         where = f"schemas/partners/{endpoint.partner}.yaml" if endpoint.partner else "the partner's file"

@@ -224,3 +224,18 @@ def _leaves(view: View, route: str, seen: tuple[str, ...] = ()) -> bool:
         if unread or (called and called not in (*seen, route) and _leaves(view, called, (*seen, route))):
             return True
     return False
+
+
+def lost_order(view: View) -> Iterator[Diagnostic]:
+    """Warn of a route that keeps an order and sends to an endpoint that does not."""
+    for name, route in view.project.routes.items():
+        if route.order_by is None:
+            continue
+        for visit in view.visits[name]:
+            for address in visit.spec.destinations():
+                endpoint = view.project.endpoints.get(address.removeprefix("delivery/"))
+                if endpoint is not None and not endpoint.ordered and address.startswith("delivery/"):
+                    target = address.removeprefix("delivery/")
+                    text = f'the order of this route is lost at endpoint "{target}", which delivers side by side'
+                    advice = f"write ordered: true in {view.file('endpoint', target)}, or drop order_by"
+                    yield Diagnostic("W712", text, view.at_step(name, visit), "warning", help=advice)
