@@ -16,7 +16,7 @@ from esb.stores.writer import Trouble
 WRITER = (4, 1)
 """Lanes, and writes of one transaction: the server itself flushes the commits of several connections together."""
 _CONNECT_SECONDS = 5.0
-_STATEMENT_SECONDS = 60.0
+_STATEMENT_SECONDS = 30.0
 _SESSION = {
     "application_name": "esb",
     # A worker that froze inside a transaction holds its rows for this long at most.

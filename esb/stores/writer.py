@@ -56,7 +56,8 @@ class Writer:
             while self._waiting:
                 count = min(len(self._waiting), self._most)
                 taken = [self._waiting.popleft() for _ in range(count)]
-                await self._settle([one for one in taken if not one[1].done()])
+                if group := [one for one in taken if not one[1].done()]:
+                    await self._settle(group)
         finally:
             self._busy -= 1  # in the same breath as the look at the queue: nobody can hand in work in between
 
@@ -72,7 +73,10 @@ class Writer:
         try:
             results = await self._transact([work for work, _ in group])
         except Exception as error:
-            if len(group) > 1 and self._trouble(error) != "down":  # one bad write must not fail its neighbours
+            if self._trouble(error) == "down":  # for those that wait too: each would wait for its own time-out in turn
+                group = [*group, *self._waiting]
+                self._waiting.clear()
+            elif len(group) > 1:  # one bad write must not fail its neighbours
                 for one in group:
                     await self._commit([one])
                 return

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
-from esb.stores import SqlStore, open_store
+from esb.stores import SqlStore, open_store, upgrade
 from esb.stores.database import Database
 from esb.stores.schema import metadata
 from esb.testing.postgres_cluster import PostgresCluster
@@ -13,13 +15,21 @@ from esb.testing.postgres_cluster import PostgresCluster
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[PostgresCluster]:
-    with PostgresCluster() as running:
+    # Nothing here is about a crash of the machine; the tests that kill a server have one of their own.
+    with PostgresCluster(durable=False) as running:
         yield running
 
 
 @pytest.fixture(scope="session")
 def postgres_url(cluster: PostgresCluster) -> str:
     return cluster.create("stores")
+
+
+@pytest.fixture(scope="session")
+def empty_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("stores") / "empty.db"
+    asyncio.run(upgrade(f"sqlite:{path}"))
+    return path
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgresql)])
@@ -30,7 +40,9 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 
 @pytest.fixture
-async def store(url: str) -> AsyncIterator[SqlStore]:
+async def store(url: str, empty_file: Path) -> AsyncIterator[SqlStore]:
+    if url.startswith("sqlite"):
+        shutil.copy(empty_file, url.partition(":")[2])
     opened = open_store(url)
     await opened.open()
     await _empty(url)

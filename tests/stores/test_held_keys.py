@@ -90,7 +90,7 @@ class DeduplicateKeys(RuleBasedStateMachine):
         assert self.loop.run_until_complete(self.store.recorded(names)) == self.model.told
 
 
-DeduplicateKeys.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+DeduplicateKeys.TestCase.settings = settings(max_examples=20, stateful_step_count=20, deadline=None)
 TestDeduplicateKeys = DeduplicateKeys.TestCase
 
 

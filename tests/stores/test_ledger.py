@@ -73,5 +73,5 @@ class DeliveryLedger(RuleBasedStateMachine):
         return before
 
 
-DeliveryLedger.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+DeliveryLedger.TestCase.settings = settings(max_examples=15, stateful_step_count=20, deadline=None)
 TestDeliveryLedger = DeliveryLedger.TestCase

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from esb.stores import sqlite
+from esb.stores import postgres, sqlite
 from esb.stores.writer import RacedError, Writer
 
 
@@ -85,6 +85,23 @@ async def test_a_lost_race_is_run_again_and_leaves_nothing_of_the_first_run(engi
 
     assert await writer.run(work) == 3
     assert await rows(engine) == [(3, 1)]
+
+
+async def test_when_the_database_is_out_of_reach_those_that_wait_are_told_at_once():
+    opened = []
+
+    async def refuse() -> None:
+        opened.append(1)
+        raise ConnectionRefusedError("nobody there")
+
+    engine = create_async_engine("postgresql+asyncpg://", async_creator=refuse)
+    writer = Writer(engine, 1, 1, postgres.trouble)
+
+    results = await asyncio.gather(*(writer.run(insert(n, [])) for n in range(50)), return_exceptions=True)
+
+    assert {type(result) for result in results} == {ConnectionRefusedError}
+    assert len(opened) == 1
+    await engine.dispose()
 
 
 async def test_a_writer_that_was_idle_writes_again(engine: AsyncEngine):
