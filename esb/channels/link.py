@@ -85,7 +85,9 @@ class Link:
         self.remove(ready)
         if not ready.future.done():
             await self.close()
-            raise ChannelError(f"{self.reason}; check that the broker runs, its address, user, password and host")
+            raise ChannelError(
+                f"{self.reason}; check that the broker runs, its address, user, password and virtual host"
+            )
 
     async def close(self) -> None:
         """Close the connection and keep it closed."""
@@ -107,7 +109,7 @@ class Link:
             node = random.choice(self._nodes)  # noqa: S311  # which node is no secret
             try:
                 connection, lost = await self._connect(node)
-            except (AMQPError, OSError) as error:
+            except Exception as error:  # whatever pika raises: a link that gives up would be noticed by nobody
                 self._failed(node, error)
                 failures += 1
             else:
@@ -160,10 +162,12 @@ class Link:
             listener.down(reason)
 
     def _failed(self, node: URLParameters, error: Exception) -> None:
-        self.reason = f"no connection to RabbitMQ at {node.host}:{node.port} as {node.credentials.username}: {error!r}"
+        self.reason = (
+            f"no connection to RabbitMQ at {node.host}:{node.port} as {node.credentials.username}: {_text(error)}"
+        )
         if isinstance(error, _REFUSED) and self._refused is not None and not self._refused.done():
             self._refused.set_result(None)
-        self._say("channel.unreachable", node, reason=repr(error))
+        self._say("channel.unreachable", node, reason=_text(error))
 
     def _on_blocked(self, _: Any, method: Any) -> None:
         self.blocked = f"the broker takes nothing now ({method.method.reason}); free memory or disk there"
@@ -243,7 +247,14 @@ def _resolve(future: asyncio.Future[Any], result: Any) -> None:
 
 
 def _exception(error: Any) -> Exception:
-    return error if isinstance(error, Exception) else AMQPError(str(error))
+    """Return the cause that pika wrapped, once or several times: a refused connection, a bad certificate …"""
+    while True:
+        inner = getattr(error, "exceptions", None) or [
+            getattr(error, "exception", None) or next(iter(error.args), None)
+        ]
+        if not isinstance(inner[-1], Exception):
+            return error if isinstance(error, Exception) else AMQPError(str(error))
+        error = inner[-1]
 
 
 def _text(error: Any) -> str:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
+import subprocess
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -225,8 +228,25 @@ async def test_a_wrong_password_is_said_at_once_and_not_repeated(node: RabbitNod
 async def test_a_broker_that_is_not_there_is_an_error_after_some_patience() -> None:
     channel = RabbitChannel("amqp://guest:guest@127.0.0.1:1/%2f")
 
-    with pytest.raises(ChannelError, match=r"no connection to RabbitMQ at 127\.0\.0\.1:1"):
+    with pytest.raises(ChannelError, match=r"no connection to RabbitMQ at 127\.0\.0\.1:1 as guest: ConnectionRefused"):
         await channel.open(patience=0.5)
+
+
+async def test_a_certificate_that_nobody_vouches_for_is_refused(tmp_path: Path) -> None:
+    key, certificate = tmp_path / "key.pem", tmp_path / "certificate.pem"
+    made = f"openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj /CN=localhost -keyout {key} -out {certificate}"
+    subprocess.run(made.split(), check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    server = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0, ssl=context)
+    channel = RabbitChannel(f"amqps://guest:guest@localhost:{server.sockets[0].getsockname()[1]}/%2f")
+
+    with pytest.raises(ChannelError, match="certificate verify failed"):
+        await channel.open(patience=1.0)
+    with pytest.raises(ChannelError, match="certificate verify failed"):
+        await channel.declare(Topology(()))
+
+    server.close()
 
 
 async def test_of_several_nodes_one_that_answers_is_taken(node: RabbitNode, rabbitmq: Backend) -> None:
