@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import threading
 from collections.abc import Iterator
@@ -215,6 +216,27 @@ def test_try_as_data(capsys):
 def test_a_call_that_cannot_work_says_why(words, code, said, capsys):
     assert run(["try", *words]) == code
     assert said in capsys.readouterr().err
+
+
+def test_try_reads_standard_input(capsys, monkeypatch):
+    monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(b'[{"n": 3}]')))
+
+    assert run(["try", "r", "--in", "-", "--mock", "erp=ada.json"]) == 0
+    assert "ended as filtered" in capsys.readouterr().out
+
+
+def test_a_failure_inside_a_step_is_told_once(capsys, project):
+    steps = "steps:\n  - guard:\n      steps:\n        - validate: order@1\n"
+    (project / "routes/sub.yaml").write_text(steps)
+
+    assert run(["try", "sub", "--in", "wrong.json", "--trace"]) == 64
+    (project / "wrong.json").write_text("{}")
+    assert run(["try", "sub", "--in", "wrong.json", "--trace"]) == 65
+
+    out = capsys.readouterr().out
+    assert "✗ guard: " in out
+    assert "✗ guard/try/validate: " in out
+    assert len([line for line in out.split("\n") if line.startswith("        ✗ ")]) == 1
 
 
 def test_try_gives_a_sub_route_a_document(capsys):

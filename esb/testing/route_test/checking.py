@@ -38,7 +38,10 @@ class _Check:
 
     def problems(self) -> Iterator[Problem]:
         ran = self._happened.ran
-        yield from (Problem(each.missing) for each in ran if each.missing)
+        missing = [Problem(each.missing) for each in ran if each.missing]
+        if missing:  # whatever else differs follows from that
+            yield from missing
+            return
         yield from self._documents()
         yield from _paired("bad documents", self._expect.bad, self._happened.bad, _bad_faults, str)
         failures = [each.failed for each in ran if each.failed is not None]

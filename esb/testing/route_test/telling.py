@@ -48,7 +48,7 @@ class Telling:
         if self.trace:
             yield f"  as {ran.message.format}:"
             yield from _indented(_pretty(ran.message.body))
-            yield from (line for passage in ran.passages for line in _passage(passage))
+            yield from (line for passage in ran.passages for line in _passage(passage, ran.passages))
         else:
             yield from (line for passage in ran.passages for asked in passage.asked for line in _asked(asked))
             yield from (_note(note) for note in ran.result.notes if note.level != "debug")
@@ -87,8 +87,8 @@ def _nowhere(ran: Ran) -> bool:
     return not (result.sends or result.parks or result.ends or ran.failed or ran.missing)
 
 
-def _passage(passage: Passage) -> Iterator[str]:
-    """Tell one step: what it did, what it asked, and what changed."""
+def _passage(passage: Passage, others: Sequence[Passage]) -> Iterator[str]:
+    """Tell one step: what it did, what it asked, and what changed; a failure is told by the step that failed."""
     depth = "  " * (passage.path.count("/") // 2)
     sign = "✓" if passage.outputs is not None else "✗"
     yield f"{depth}{sign} {passage.path}: {printable(passage.entry.spec.sentence())}"
@@ -98,9 +98,15 @@ def _passage(passage: Passage) -> Iterator[str]:
     inner += [f"{note.text}" for note in notes]
     if not passage.entry.spec.branches():
         inner += _changes(passage.given, [item for item in outputs if isinstance(item, Message)])
-    if passage.failure is not None:
+    if passage.failure is not None and not _from_inside(passage, others):
         inner.append(f"✗ {printable(str(passage.failure))}")
     yield from (f"{depth}    {line}" for line in inner)
+
+
+def _from_inside(passage: Passage, others: Sequence[Passage]) -> bool:
+    """Return whether a step failed because a step inside it did."""
+    failed = (other for other in others if other.failure is passage.failure)
+    return any(other.path.startswith(f"{passage.path}/") for other in failed)
 
 
 def _changes(before: Message, after: Sequence[Message]) -> list[str]:
