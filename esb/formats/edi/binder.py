@@ -1,8 +1,13 @@
-"""Segments become documents: one compiled function for each place puts a segment's values where they belong."""
+"""Segments become documents: for each place a function is written that puts a segment's values where they belong.
+
+The functions are generated, one straight line of tests and assignments each: a generic loop over names and values
+takes twice the time, and most of the time of a reader is spent here. Names reach the code only through `repr`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from decimal import Decimal
 from typing import Any, TypeAlias
 
 from esb.formats.edi.grammar import Composite, Element, Item, Loop, Use
@@ -16,27 +21,35 @@ Scopes: TypeAlias = list[dict[str, Any]]
 """The open objects: the document, then one for each open loop."""
 
 Bind: TypeAlias = Callable[[list[str], Scopes], None]
-Fields: TypeAlias = Callable[[list[str]], dict[str, Any]]
-Typed: TypeAlias = tuple[tuple[str, Callable[[str], Any]], ...]
-"""Names of elements that are more than text, and what reads them."""
 
 
-def binder(use: Use, depth: int, marks: Marks) -> tuple[Bind, Bind]:
-    """Return what binds the first of a segment that opens no loop, and what binds those that follow it at once."""
-    fields, into = _fields(use.segment.items, marks), use.into
+def binder(use: Use, depth: int, marks: Marks) -> Bind:
+    """Return what binds the first of a segment that opens no loop; `depth` is its scope."""
+    code = _Code(marks)
     if use.key:
-        keyed = _keyed(fields, into, use.key, _names(use.segment.items, use.key), depth)
-        return keyed, keyed
-    if into == ".":
-        return _merged(fields, depth), _listed(fields, more(use), depth)
-    if use.most > 1:
-        listed = _listed(fields, into, depth)
-        return listed, listed
+        code.add(f"s = scopes[{depth}]", "f = {}")
+        code.fields(use.segment.items, key=use.key)
+        code.keyed(repr(use.into), _names(use.segment.items, use.key))
+    elif use.into == ".":
+        code.add(f"f = scopes[{depth}]")
+        code.fields(use.segment.items)
+    elif use.most > 1:
+        return following(use, depth, marks)
+    else:
+        code.add(f"f = scopes[{depth}][{use.into!r}] = {{}}")
+        code.fields(use.segment.items)
+    return code.made()
 
-    def put(values: list[str], scopes: Scopes) -> None:
-        scopes[depth][into] = fields(values)
 
-    return put, put
+def following(use: Use, depth: int, marks: Marks) -> Bind:
+    """Return what binds further segments that follow the first at once."""
+    if use.key:
+        return binder(use, depth, marks)
+    code = _Code(marks)
+    code.add(f"s = scopes[{depth}]", "f = {}")
+    code.fields(use.segment.items)
+    code.listed(repr(more(use) if use.into == "." else use.into))
+    return code.made()
 
 
 def more(use: Use) -> str:
@@ -48,51 +61,39 @@ def opener_binder(loop: Loop, depth: int, marks: Marks) -> Bind:
     """Return what binds the segment that opens a loop: a new object at `depth`, held by the one around it."""
     if loop.tree is not None:
         return _tree_binder(loop, depth, marks)
-    fields, into, own = _fields(loop.opener.segment.items, marks), loop.into, loop.opener.into
-    nested = own != "."
+    items, own = loop.opener.segment.items, loop.opener.into
+    code = _Code(marks)
+    code.add(f"s = scopes[{depth - 1}]", "f = {}")
+    code.fields(items, key=loop.key)
+    if own != ".":
+        code.add(f"f = {{{own!r}: f}} if f else {{}}")
     if loop.key:
-        names = _names(loop.opener.segment.items, loop.key)
-        name, above = loop.key, depth - 1
-
-        def keyed(values: list[str], scopes: Scopes) -> None:
-            found = fields(values)
-            code = found.pop(name, "")
-            scopes[depth] = found if not nested else {own: found} if found else {}
-            held = scopes[above].setdefault(into, {})
-            held[free(held, names.get(code, code))] = scopes[depth]
-
-        return keyed
-    if loop.most == 1:
-
-        def single(values: list[str], scopes: Scopes) -> None:
-            found = fields(values)
-            scopes[depth] = scopes[depth - 1][into] = {own: found} if nested else found
-
-        return single
-
-    def listed(values: list[str], scopes: Scopes) -> None:
-        found = fields(values)
-        scopes[depth] = {own: found} if nested else found
-        scopes[depth - 1].setdefault(into, []).append(scopes[depth])
-
-    return listed
+        code.keyed(repr(loop.into), _names(items, loop.key))
+    elif loop.most == 1:
+        code.add(f"s[{loop.into!r}] = f")
+    else:
+        code.listed(repr(loop.into))
+    code.add(f"scopes[{depth}] = f")
+    return code.made()
 
 
 def _tree_binder(loop: Loop, depth: int, marks: Marks) -> Bind:
     """Levels of a tree (HL): an object hangs in its parent, in a list named for its kind; numbers are not kept."""
-    tree, fields = loop.tree, _fields(loop.opener.segment.items, marks)
+    tree = loop.tree
     assert tree is not None
-    id_, parent_, level_, child_ = tree.id, tree.parent, tree.level, tree.child
+    places = {item.name: position for position, item in enumerate(loop.opener.segment.items)}
+    id_, parent_, level_ = places[tree.id], places[tree.parent], places[tree.level]
 
     def bind(values: list[str], scopes: Scopes) -> None:
-        found = fields(values)
-        number, parent, level = found.pop(id_, ""), found.pop(parent_, ""), found.pop(level_, "")
-        found.pop(child_, None)
         nodes = scopes[0].setdefault(NODES, {})
-        holder = nodes[parent] if parent in nodes else scopes[depth - 1]
+        holder = nodes.get(values[parent_]) if len(values) > parent_ else None
+        if holder is None:
+            holder = scopes[depth - 1]
+        level = values[level_] if len(values) > level_ else ""
         name = tree.names.get(level, f"level_{level.lower()}")
+        found: dict[str, Any] = {}
         holder.setdefault(name, []).append(found)
-        scopes[depth] = nodes[number] = found
+        scopes[depth] = nodes[values[id_]] = found
 
     return bind
 
@@ -101,46 +102,16 @@ def free(held: Mapping[str, Any], key: str) -> str:
     """Return the key, or the key with `_2`, `_3` … if it is taken: nothing is lost and the first keeps its name."""
     if key not in held:
         return key
-    number = 2
-    while f"{key}_{number}" in held:
-        number += 1
-    return f"{key}_{number}"
-
-
-def _keyed(fields: Fields, into: str, name: str, names: Mapping[str, str], depth: int) -> Bind:
-    def bind(values: list[str], scopes: Scopes) -> None:
-        scope = scopes[depth]
-        found = fields(values)
-        code = found.pop(name, "")
-        key = names.get(code, code)
-        held = scope.get(into)
-        if held is None:
-            scope[into] = {key: found}
-        elif key in held:
-            held[free(held, key)] = found
+    taken, open_ = 1, 2
+    while f"{key}_{open_}" in held:  # numbers are dense: doubling and halving finds the end of a long row
+        taken, open_ = open_, 2 * open_
+    while open_ - taken > 1:
+        middle = (taken + open_) // 2
+        if f"{key}_{middle}" in held:
+            taken = middle
         else:
-            held[key] = found
-
-    return bind
-
-
-def _merged(fields: Fields, depth: int) -> Bind:
-    def merge(values: list[str], scopes: Scopes) -> None:
-        scopes[depth].update(fields(values))
-
-    return merge
-
-
-def _listed(fields: Fields, into: str, depth: int) -> Bind:
-    def append(values: list[str], scopes: Scopes) -> None:
-        scope = scopes[depth]
-        held = scope.get(into)
-        if held is None:
-            scope[into] = [fields(values)]
-        else:
-            held.append(fields(values))
-
-    return append
+            open_ = middle
+    return f"{key}_{open_}"
 
 
 def _names(items: tuple[Item, ...], key: str) -> Mapping[str, str]:
@@ -148,73 +119,89 @@ def _names(items: tuple[Item, ...], key: str) -> Mapping[str, str]:
     return of.codes if isinstance(of, Element) else {}
 
 
-def _fields(items: tuple[Item, ...], marks: Marks) -> Fields:
-    """Return what makes an object of a segment's values (tag included); empty elements are left out."""
-    names: list[str] = []
-    for item in items:
-        names += [item.name] if not item.pairs else [""] * (2 * item.pairs)
-    typed = tuple((item.name, convert) for item in items if (convert := _converter(item, marks)) is not None)
-    pairs = next((item for item in items if item.pairs), None)
-    if pairs is None:
-        return _simple_fields(tuple(names), typed)
-    return _with_pairs(tuple(names), typed, pairs)
+class _Code:
+    """The source of one function: `v` = the segment's values, `f` = the object they go into."""
 
+    def __init__(self, marks: Marks) -> None:
+        self._marks = marks
+        self._lines = ["def bind(v, scopes):", " n = len(v)"]
+        self._constants: dict[str, Any] = {"D": Decimal, "free": free}
 
-def _with_pairs(names: tuple[str, ...], typed: Typed, pairs: Item) -> Fields:
-    assert isinstance(pairs.of, Element) and pairs.value is not None
-    codes, into, read = pairs.of.codes, pairs.name, reader(pairs.value)
-    first = names.index("") + 1
-    last = first + 2 * pairs.pairs
-    before, after = names[: first - 1], names[last - 1 :]
-    simple = _simple_fields(before, typed)
-    behind = _simple_fields(after, ()) if after else None
+    def add(self, *lines: str) -> None:
+        self._lines += [f" {line}" for line in lines]
 
-    def with_pairs(values: list[str]) -> dict[str, Any]:
-        found = simple(values)
-        if len(values) > first:
-            held: dict[str, Any] = {}
-            for at in range(first, min(len(values), last) - 1, 2):
-                if code := values[at]:
-                    key = codes.get(code, code)
-                    value = values[at + 1]
-                    held[key if key not in held else free(held, key)] = value if read is None else read(value)
-            if held:
-                found[into] = held
-            if behind is not None and len(values) > last:
-                found.update(behind(values[last - 1 :]))
-        return found
+    def constant(self, value: Any) -> str:
+        name = f"c{len(self._constants)}"
+        self._constants[name] = value
+        return name
 
-    return with_pairs
+    def fields(self, items: tuple[Item, ...], key: str = "") -> None:
+        """Write what puts values into `f`; that of `key` becomes `k`. Each position is tested inside the one before."""
+        if key:
+            self.add("k = ''")
+        position, indent = 0, ""
+        for item in items:
+            indent += " "
+            self.add(f"{indent[1:]}if n > {position}:")
+            if item.pairs:
+                self._pairs(item, position, indent)
+            elif item.name == key:
+                self.add(f"{indent}k = v[{position}]")
+            else:
+                self.add(f"{indent}if x := v[{position}]:", f"{indent} f[{item.name!r}] = {self._read(item)}")
+            position += 2 * item.pairs or 1
 
+    def keyed(self, into: str, names: Mapping[str, str]) -> None:
+        """Write what puts `f` under its key into an object of the scope `s`."""
+        codes = self.constant(dict(names))
+        self.add(f"k = {codes}.get(k, k)", f"h = s.get({into})", f"if h is None: s[{into}] = {{k: f}}")
+        self.add("elif k in h: h[free(h, k)] = f", "else: h[k] = f")
 
-def _simple_fields(names: tuple[str, ...], typed: Typed) -> Fields:
-    if not typed:
-        return lambda values: {name: value for name, value in zip(names, values[1:], strict=False) if value}
+    def listed(self, into: str) -> None:
+        """Write what appends `f` to a list of the scope `s`."""
+        self.add(f"h = s.get({into})", f"if h is None: s[{into}] = [f]", "else: h.append(f)")
 
-    def convert(values: list[str]) -> dict[str, Any]:
-        found: dict[str, Any] = {name: value for name, value in zip(names, values[1:], strict=False) if value}
-        for name, read in typed:
-            if name in found:
-                found[name] = read(found[name])
-        return found
+    def made(self) -> Bind:
+        """Return the function."""
+        exec(compile("\n".join(self._lines), "<binder>", "exec"), self._constants)  # noqa: S102
+        made: Bind = self._constants["bind"]
+        return made
 
-    return convert
+    def _pairs(self, item: Item, first: int, indent: str) -> None:
+        assert isinstance(item.of, Element) and item.value is not None
+        codes, convert = self.constant(dict(item.of.codes)), reader(item.value)
+        value = "v[i + 1]" if convert is None else f"{self.constant(convert)}(v[i + 1])"
+        lines = (
+            "h = {}",
+            f"for i in range({first}, min(n, {first + 2 * item.pairs}) - 1, 2):",
+            " if x := v[i]:",
+            f"  k2 = {codes}.get(x, x)",
+            "  if k2 in h: k2 = free(h, k2)",
+            f"  h[k2] = {value}",
+            f"if h: f[{item.name!r}] = h",
+        )
+        self.add(*(indent + line for line in lines))
 
+    def _read(self, item: Item) -> str:
+        """Return the expression that makes the value of the text `x`."""
+        of, marks = item.of, self._marks
+        if item.times == 1 or not marks.repetition:
+            if isinstance(of, Element) and of.type in ("R", "n", "N0"):
+                return "int(x)" if of.type == "N0" else "D(x)"
+            convert = self._composite(of) if isinstance(of, Composite) else reader(of)
+            return "x" if convert is None else f"{self.constant(convert)}(x)"
+        one = self._composite(of) if isinstance(of, Composite) else reader(of) or str
+        return f"[{self.constant(one)}(y) for y in x.split({marks.repetition!r})]"
 
-def _converter(item: Item, marks: Marks) -> Callable[[str], Any] | None:
-    of = item.of
-    if item.pairs:
-        return None
-    if isinstance(of, Composite):
-        fields, component = _fields(of.items, marks), marks.component
+    def _composite(self, of: Composite) -> Callable[[str], dict[str, Any]]:
+        code = _Code(self._marks)
+        code.add("f = scopes[0]")
+        code.fields(of.items)
+        bind, component = code.made(), self._marks.component
 
-        def composite(value: str) -> Any:
-            return fields(["", *value.split(component)])
+        def composite(value: str) -> dict[str, Any]:
+            found: dict[str, Any] = {}
+            bind(value.split(component), [found])
+            return found
 
-        one: Callable[[str], Any] | None = composite
-    else:
-        one = reader(of)
-    if item.times == 1 or not marks.repetition:
-        return one
-    read, mark = one or str, marks.repetition
-    return lambda value: [read(part) for part in value.split(mark)]
+        return composite

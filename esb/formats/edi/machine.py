@@ -7,37 +7,46 @@ another turn of it, then what comes behind it in the loop around it: so every va
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import NamedTuple
 
-from esb.formats.edi.binder import Bind, binder, opener_binder
+from esb.formats.edi.binder import Bind, binder, following, opener_binder
 from esb.formats.edi.grammar import Child, Guide, Loop, Segment, Use
 from esb.formats.edi.patterns import Marks, acceptor
 
-PLAIN, REPEAT, OPEN, MISSING, KIND, END = range(6)
-"""How a step is taken: as it is; counting repeats; opening a loop; after something mandatory; a tree; the trailer."""
+PLAIN, REPEAT, OPEN, MISSING, KIND, END, TOO_MANY = range(7)
+"""How a step is taken: as it is; counting repeats; opening a loop; after something mandatory; a tree; the trailer;
+one repeat too many (only the walker finds that).
+
+What follows something mandatory that is missing is looked at again without it: `Place.how`.
+"""
 
 
 class Step(NamedTuple):
-    """What a tag leads to: the check of its text, its place, the next state, how, and what was left out."""
+    """What a tag leads to: the check of its text, what binds it, the next state, how, and for the counters the loop,
+    the loop around it and the maximum; then the place, and what was left out before it.
+    """
 
     accept: Callable[[str], object]
-    place: Place
-    state: State
+    bind: Bind
+    following: State
     how: int
+    ring: int
+    parent: int
+    most: int
+    place: Place
     missing: tuple[Place | Ring, ...] = ()
-    then: int = PLAIN
 
 
 class Ring:
     """A loop in its position. `depth` = which scope its object is; `index` numbers the counters of all loops."""
 
-    __slots__ = ("children", "depth", "entry", "index", "inner", "kinds", "loop", "must", "order", "parent", "tag")
+    __slots__ = ("children", "depth", "entry", "index", "kinds", "loop", "must", "order", "parent", "tag")
 
     def __init__(self, loop: Loop | None, parent: Ring | None, order: int, index: int) -> None:
         self.loop, self.parent, self.order, self.index = loop, parent, order, index
         self.depth: int = 0 if parent is None else parent.depth + 1
         self.children: list[Place | Ring] = []
-        self.inner: tuple[int, ...] = ()
         self.entry = self
         self.kinds: dict[str, Ring] = {}
         self.tag = loop.tag if loop is not None else ""
@@ -50,24 +59,36 @@ class Ring:
 
 
 class Place:
-    """A segment in its position. `bind` puts its values into the document's scopes."""
+    """A segment in its position. What is costly is made at its first use: most places of a guide are never reached."""
 
-    __slots__ = ("_accept", "_marks", "again", "bind", "most", "must", "order", "ring", "state", "tag", "use")
-
-    def __init__(self, use: Use, ring: Ring, order: int, marks: Marks, binds: tuple[Bind, Bind]) -> None:
-        self.use, self.ring, self.order = use, ring, order
-        self.bind, self.again = binds
+    def __init__(self, use: Use, ring: Ring, order: int, marks: Marks) -> None:
+        self.use, self.ring, self.order, self._marks = use, ring, order, marks
         self.tag, self.must, self.most = use.tag, use.must, use.most
         self.state = State(self)
-        self._marks = marks
-        self._accept: Callable[[str], object] | None = None
 
     @property
+    def how(self) -> int:
+        """How it is taken when nothing is missing before it."""
+        if self.order == 0 and self.ring.loop is not None:
+            return KIND if self.ring.kinds else OPEN
+        return END if self.ring.loop is None and self.order == len(self.ring.children) - 1 else PLAIN
+
+    @cached_property
     def accept(self) -> Callable[[str], object]:
-        """The check of the segment's text, compiled at its first use."""
-        if self._accept is None:
-            self._accept = acceptor(self.use.segment, self._marks)
-        return self._accept
+        """The check of the segment's text."""
+        return acceptor(self.use.segment, self._marks)
+
+    @cached_property
+    def bind(self) -> Bind:
+        """What puts its values into the document's scopes."""
+        if self.order == 0 and self.ring.loop is not None:
+            return opener_binder(self.ring.entry.loop or self.ring.loop, self.ring.depth, self._marks)
+        return binder(self.use, self.ring.depth, self._marks)
+
+    @cached_property
+    def again(self) -> Bind:
+        """The same for segments that follow the first."""
+        return following(self.use, self.ring.depth, self._marks)
 
 
 class State(dict[str, Step | None]):
@@ -106,35 +127,27 @@ class Machine:
     def _fill(self, ring: Ring, body: Sequence[Child]) -> None:
         for order, child in enumerate(body):
             if isinstance(child, Use):
-                ring.children.append(Place(child, ring, order, self.marks, self._binds(child, ring, order)))
+                ring.children.append(Place(child, ring, order, self.marks))
                 continue
             inner = self._ring(child, ring, order)
             ring.children.append(inner)
-            before = self.loops
             self._fill(inner, child.body)
             self.has_tree = self.has_tree or child.tree is not None
             for code, kind in (child.tree.kinds if child.tree is not None else {}).items():
                 branch = self._ring(kind, ring, order)
                 branch.entry, inner.kinds[code] = inner, branch
                 self._fill(branch, kind.body)
-            inner.inner = tuple(range(before + 1, self.loops + 1))
 
     def _ring(self, loop: Loop, parent: Ring, order: int) -> Ring:
         self.loops += 1
         return Ring(loop, parent, order, self.loops)
 
-    def _binds(self, use: Use, ring: Ring, order: int) -> tuple[Bind, Bind]:
-        if order == 0 and ring.loop is not None:
-            loop = ring.entry.loop or ring.loop
-            bind = opener_binder(loop, ring.depth, self.marks)
-            return bind, bind
-        return binder(use, ring.depth, self.marks)
-
 
 def follow(place: Place, tag: str) -> Step | None:
     """Return where a tag leads from a place, or None if it cannot come here."""
-    if place.tag == tag and place.most > 1 and not _opens(place):
-        return Step(place.accept, place, place.state, REPEAT)
+    again = place.tag == tag and not _opens(place)
+    if again and place.most > 1:
+        return _taken(place, REPEAT)
     missing: list[Place | Ring] = []
     ring: Ring | None = place.ring
     after = place.order + 1
@@ -147,9 +160,7 @@ def follow(place: Place, tag: str) -> Step | None:
         if ring.tag == tag:
             return _step(ring.entry, missing)
         after, ring = ring.order + 1, ring.parent
-    if place.tag == tag and not _opens(place):
-        return Step(place.accept, place, place.state, REPEAT)
-    return None
+    return _taken(place, REPEAT) if again else None
 
 
 def _opens(place: Place) -> bool:
@@ -165,9 +176,16 @@ def _step(target: Place | Ring, missing: list[Place | Ring]) -> Step:
         target = opener
     elif target.ring.loop is None and target.order == len(target.ring.children) - 1:
         how = END
-    if missing:
-        return Step(target.accept, target, target.state, MISSING, tuple(missing), how)
-    return Step(target.accept, target, target.state, how)
+    return _taken(target, how, tuple(missing))
+
+
+def _taken(place: Place, how: int, missing: tuple[Place | Ring, ...] = ()) -> Step:
+    ring = place.ring
+    parent = ring.parent.index if ring.parent is not None else 0
+    most = ring.loop.most if ring.loop is not None and how in (OPEN, KIND) else place.most
+    bind = place.again if how == REPEAT else place.bind
+    how = MISSING if missing else how
+    return Step(place.accept, bind, place.state, how, ring.index, parent, most, place, missing)
 
 
 def _tags(ring: Ring) -> frozenset[str]:

@@ -1,6 +1,8 @@
 """The accept path: one compiled expression for each segment takes exactly the valid ones, at the speed of C.
 
-It takes ASCII only and no 29 February: what it refuses is not wrong yet, the diagnosis says whether it is.
+It takes ASCII only and no 29 February: what it refuses is not wrong yet, the diagnosis says whether it is. Conditions
+between elements are asked where the later element stands (a conditional group looks back, a look-ahead forward), so
+that a segment that is cut short costs nothing for what it does not have.
 """
 
 from __future__ import annotations
@@ -28,31 +30,94 @@ _MANY_CODES = 100
 
 def acceptor(segment: Segment, marks: Marks) -> Callable[[str], object]:
     """Return what says of a segment's text (tag included) whether it is surely valid."""
-    source = _sequence(segment.items, segment.notes, marks.element, marks, re.escape(segment.tag))
+    source = _Sequence(segment.items, segment.notes, marks.element, marks, "e").source(segment.tag)
     return re.compile(source, re.ASCII).fullmatch
 
 
-def _sequence(items: Sequence[Item], notes: Sequence[Note], separator: str, marks: Marks, head: str) -> str:
-    """Return the expression for positions in order: those behind the last mandatory one may be left out.
+class _Sequence:
+    """The expression for positions in order: those behind the last mandatory one may be left out."""
 
-    `head` is the tag; without one (components) the first position has no separator before it.
-    """
-    mark = re.escape(separator)
-    inner = marks.component if separator == marks.element else ""
-    items, notes = _spread(items, notes)
-    slots = _slots(items, separator, inner, marks)
-    last = max((index for index, (must, _) in enumerate(slots) if must), default=-1)
-    around = mark if head else re.escape(separator + marks.element + marks.repetition)
-    out = [_conditions(notes, mark, f"[^{around}]", bool(head)), head]
-    for index, (must, source) in enumerate(slots[: last + 1]):
-        lead = mark if head or index else ""
-        out.append(f"{lead}{source}" if must else f"{lead}(?:{source})?")
-    tail = ""
-    for index in range(len(slots) - 1, last, -1):
-        lead = mark if head or index else ""
-        tail = f"(?:{lead}(?:{slots[index][1]})?{tail})?"
-    out.append(tail)
-    return "".join(out)
+    def __init__(self, items: Sequence[Item], notes: Sequence[Note], separator: str, marks: Marks, name: str) -> None:
+        self._marks, self._separator, self._name = marks, separator, name
+        self._mark = re.escape(separator)
+        inner = separator == marks.component
+        outside = separator + (marks.element + marks.repetition if inner else "")
+        self._char = f"[^{re.escape(outside)}]"
+        self._banned = separator + (marks.element + marks.repetition if inner else "")
+        self._items, self._notes = _spread(items, notes)
+        self._first = 1 if inner else 0
+
+    def source(self, tag: str) -> str:
+        """Return the expression; without a tag (components) the first position has no separator before it."""
+        slots = [self._slot(position, item) for position, item in enumerate(self._items, 1)]
+        last = max((index for index, item in enumerate(self._items) if item.must), default=-1)
+        out = [self._required(), re.escape(tag)]
+        for index, slot in enumerate(slots[: last + 1]):
+            lead = self._mark if tag or index else ""
+            out.append(f"{lead}{slot}" if self._items[index].must else f"{lead}(?:{slot})?")
+        tail = ""
+        for index in range(len(slots) - 1, last, -1):
+            lead = self._mark if tag or index else ""
+            tail = f"(?:{lead}(?:{slots[index]})?{tail})?"
+        return "".join([*out, tail, f"(?:{self._mark})*" if tag else ""])
+
+    def _slot(self, position: int, item: Item) -> str:
+        if item.pairs:
+            assert isinstance(item.of, Element) and item.value is not None
+            one, two = _simple(item.of, self._separator), _simple(item.value, self._separator)
+            pair = f"(?:{one}{self._mark}{two}|{self._mark})"
+            return f"{pair}(?:{self._mark}{pair}){{0,{item.pairs - 1}}}"
+        marks = self._marks
+        if isinstance(item.of, Composite):
+            inside = _Sequence(item.of.items, item.of.notes, marks.component, marks, f"{self._name}{position}c")
+            ends = re.escape(self._separator + marks.repetition)
+            source = f"(?:(?![{ends}]|$){inside.source('')})"
+        else:
+            banned = self._banned + (marks.repetition if item.times > 1 else "")
+            source = _simple(item.of, banned)
+        if item.times > 1 and marks.repetition:
+            source = f"{source}(?:{re.escape(marks.repetition)}{source}){{0,{item.times - 1}}}"
+        before, behind = self._conditions(position)
+        return f"{before}{source}{behind}"
+
+    def _conditions(self, position: int) -> tuple[str, str]:
+        """Return what must hold before and behind a position that is filled; name it if a later one looks back."""
+        before = behind = ""
+        for note in self._notes:
+            if position not in note.positions:
+                continue
+            others = [other for other in note.positions if other != position]
+            if note.kind == "P" or (note.kind == "C" and position == note.positions[0]):
+                before += "".join(self._back(other) for other in others if other < position)
+                behind += "".join(self._ahead(position, other) for other in others if other > position)
+            elif note.kind == "L" and position == note.positions[0]:
+                earlier = [self._back(other) for other in others if other < position]
+                later = [self._ahead(position, other) for other in others if other > position]
+                behind += f"(?:{'|'.join(earlier + later)})"
+            elif note.kind == "E":
+                before += "".join(f"(?({self._group(other)})(?!))" for other in others if other < position)
+        return before, behind + (f"(?P<{self._group(position)}>)" if self._looked_back_at(position) else "")
+
+    def _looked_back_at(self, position: int) -> bool:
+        return any(position in note.positions and note.kind != "R" for note in self._notes)
+
+    def _group(self, position: int) -> str:
+        return f"{self._name}{position}"
+
+    def _back(self, position: int) -> str:
+        return f"(?({self._group(position)})|(?!))"
+
+    def _ahead(self, position: int, other: int) -> str:
+        return f"(?=(?:{self._mark}{self._char}*){{{other - position - 1}}}{self._mark}{self._char})"
+
+    def _required(self) -> str:
+        """Return the look-aheads of R notes: at least one of their positions is filled."""
+        out = ""
+        for note in self._notes:
+            if note.kind == "R":
+                there = [f"(?:{self._char}*{self._mark}){{{at - self._first}}}{self._char}" for at in note.positions]
+                out += f"(?={'|'.join(there)})"
+        return out
 
 
 def _spread(items: Sequence[Item], notes: Sequence[Note]) -> tuple[Sequence[Item], Sequence[Note]]:
@@ -72,78 +137,18 @@ def _spread(items: Sequence[Item], notes: Sequence[Note]) -> tuple[Sequence[Item
     return (*spread, items[-1]), (*notes, *more)
 
 
-def _slots(items: Sequence[Item], separator: str, inner: str, marks: Marks) -> list[tuple[bool, str]]:
-    """Return (must it be there, expression) for each position; a run of pairs is one slot of 2n positions."""
-    banned = "".join({separator, inner, marks.repetition if len(marks.repetition) == 1 else ""} - {""})
-    slots: list[tuple[bool, str]] = []
-    for item in items:
-        if item.pairs:
-            assert isinstance(item.of, Element) and item.value is not None
-            one, two = _simple(item.of, separator), _simple(item.value, separator)
-            mark = re.escape(separator)
-            pair = f"(?:{one}{mark}{two}|{mark})"
-            slots.append((item.must, f"{pair}(?:{mark}{pair}){{0,{item.pairs - 1}}}(?:{mark})?"))
-        elif isinstance(item.of, Composite):
-            ends = re.escape(separator + marks.repetition)
-            source = _sequence(item.of.items, item.of.notes, marks.component, marks, "")
-            slots.append((item.must, _repeated(f"(?:(?![{ends}]|$){source})", item.times, marks)))
-        else:
-            only = banned if item.times > 1 or separator == marks.component else separator
-            slots.append((item.must, _repeated(_simple(item.of, only), item.times, marks)))
-    return slots
-
-
-def _repeated(source: str, times: int, marks: Marks) -> str:
-    if times == 1 or not marks.repetition:
-        return source
-    return f"{source}(?:{re.escape(marks.repetition)}{source}){{0,{times - 1}}}"
-
-
-def _conditions(notes: Sequence[Note], mark: str, char: str, tagged: bool) -> str:
-    """Return look-aheads that refuse what the notes forbid; `char` is a character of a value."""
-    skip = 0 if tagged else 1
-
-    def there(position: int) -> str:
-        return f"(?=(?:{char}*{mark}){{{position - skip}}}{char})"
-
-    def absent(position: int) -> str:
-        return f"(?!(?:{char}*{mark}){{{position - skip}}}{char})"
-
-    out: list[str] = []
-    for note in notes:
-        first, *others = note.positions
-        every = "".join(there(position) for position in others)
-        some = "|".join(there(position) for position in others)
-        none = "".join(absent(position) for position in others)
-        if note.kind == "P":
-            out.append(f"(?:{there(first)}{every}|{absent(first)}{none})")
-        elif note.kind == "R":
-            out.append(f"(?:{there(first)}|{some})")
-        elif note.kind == "C":
-            out.append(f"(?:{absent(first)}|{every})")
-        elif note.kind == "L":
-            out.append(f"(?:{absent(first)}|{some})")
-        else:
-            for index, one in enumerate(note.positions):
-                rest = "".join(absent(other) for other in note.positions[:index] + note.positions[index + 1 :])
-                out.append(f"(?:{absent(one)}|{rest})")
-    return "".join(out)
-
-
 def _simple(element: Element, banned: str) -> str:
     """Return the expression for one value."""
     if element.closed and len(element.codes) <= _MANY_CODES:
         return "(?:" + "|".join(sorted(map(re.escape, element.codes), key=len, reverse=True)) + ")"
     least, most, kind = element.least, element.most, element.type
     if kind[0] == "N" and kind[1:].isdigit():
-        return rf"-?\d{{{least},{most}}}"
+        return rf"-?\d{{{least},{most}}}+"
     if kind in ("R", "n"):
-        return rf"-?(?:\d{{{least},{most}}}|(?=[\d.]{{{least + 1},{most + 1}}}(?![\d.]))\d*\.\d+)"
+        return rf"-?(?:\d{{{least},{most}}}+(?!\.)|(?=[\d.]{{{least + 1},{most + 1}}}+(?![\d.]))\d*\.\d+)"
     if kind == "DT":
         return rf"\d\d{_DAY}" if most == 6 else rf"(?:\d\d)?\d\d{_DAY}" if least == 6 else rf"\d{{4}}{_DAY}"
     if kind == "TM":
         return r"(?:[01]\d|2[0-3])[0-5]\d" + {4: "", 6: r"[0-5]\d"}.get(most, r"(?:[0-5]\d(?:\d{1,2})?)?")
-    escaped = re.escape(banned)
-    if kind == "a":
-        return rf"[^{escaped}\d\x00-\x1f\x7f-\uffff]{{{least},{most}}}"
-    return rf"[^{escaped}\x00-\x1f\x7f-\uffff]{{{least},{most}}}"
+    digits = r"\d" if kind == "a" else ""
+    return rf"[^{re.escape(banned)}{digits}\x00-\x1f\x7f-\uffff]{{{least},{most}}}+"

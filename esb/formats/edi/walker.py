@@ -8,10 +8,15 @@ from typing import Any
 from esb.formats.edi.binder import NODES, Scopes
 from esb.formats.edi.diagnosis import flaws
 from esb.formats.edi.faults import Fault
-from esb.formats.edi.machine import END, KIND, MISSING, OPEN, REPEAT, Machine, Place, Ring, State, Step
+from esb.formats.edi.machine import END, KIND, MISSING, OPEN, REPEAT, TOO_MANY, Machine, Place, Ring, State, Step
 
 MOST_FAULTS = 100
 """Faults of one set that are told: a partner's inbox is finite; the rest are counted."""
+
+_NONE: dict[str, Any] = {}
+"""Stands for a scope that was never opened."""
+
+_NO_VALUES: list[str] = []
 
 Locate = Callable[[int], tuple[int, int]]
 """Index of a segment in the run -> (byte offset, line)."""
@@ -39,7 +44,9 @@ class Walk:
         self._known, self._stops, self._decode, self._tolerate = known, stops, decode, tolerate
         self._state: State = machine.start
         self._place: Place = machine.header
-        self._scopes: Scopes = [self.document] + [{} for _ in range(machine.loops + 1)]
+        self._scopes: Scopes = [self.document] + [_NONE] * (machine.loops + 1)
+        self._turns = [0] * (machine.loops + 1)
+        self._owners = [-1] * (machine.loops + 1)
         self._counts = [0] * (machine.loops + 1)
         self._repeats = 1
         self._bind = bind or machine.has_tree
@@ -48,13 +55,14 @@ class Walk:
         self.context = ("", "", "")
         """Control numbers of interchange, group and set."""
 
-    def open(self, values: list[str], text: str, locate: Locate, index: int) -> None:
+    def open(self, text: str, locate: Locate, index: int) -> None:
         """Take the header segment."""
         self._locate, self._index = locate, index
         self.count = 1
         header = self.machine.header
+        values = text.split(self.machine.marks.element)[1:]
         if header.accept(text) is None:
-            values = self._refused(text, values, header)
+            values = self._refused(values, header)
         if self._bind:
             header.bind(values, self._scopes)
 
@@ -64,39 +72,53 @@ class Walk:
         The set is `over` when its trailer came; else the caller sees a segment that belongs to the envelope.
         """
         self._locate = locate
-        element, state, scopes, place = self.machine.marks.element, self._state, self._scopes, self._place
-        ahead = self.count - start + 1
-        index = start
+        element, state, scopes, binding = self.machine.marks.element, self._state, self._scopes, self._bind
+        turns, owners, counts, repeats = self._turns, self._owners, self._counts, self._repeats
+        place, ahead, index = self._place, self.count - start + 1, start
         for index in range(start, len(segments)):
             text = segments[index]
-            values = text.split(element)
-            step = state[values[0]]
+            tag, _, rest = text.partition(element)
+            step = state[tag]
             if step is None:
-                if values[0] in self._stops:
+                if tag in self._stops:
                     break
                 self._index, self.count = index, index + ahead
-                if not self._lost(values[0], place):
-                    ahead -= 1
+                ahead -= not self._lost(tag, place)
+                binding = self._bind
                 continue
-            accept, place, following, how, _, _ = step
+            accept, bind, state, how, ring, parent, most, place, _ = step
+            values = rest.split(element) if binding else _NO_VALUES
             if accept(text) is None:
                 self._index, self.count = index, index + ahead
-                values = self._refused(text, values, place)
-            if how:
+                values = self._refused(rest.split(element), place)
+                binding = self._bind
+            if how == OPEN:
+                turns[ring] += 1
+                if owners[ring] != turns[parent]:
+                    owners[ring], counts[ring] = turns[parent], 1
+                elif counts[ring] < most:
+                    counts[ring] += 1
+                else:
+                    how = TOO_MANY
+            elif how == REPEAT:
+                repeats += 1
+                if repeats > most:
+                    how = TOO_MANY
+            else:
+                repeats = 1
+            if how >= MISSING:
                 self._index, self.count = index, index + ahead
-                place, following = self._special(step, values)
+                turned = self._special(step, how, text)
                 if self.over:
                     return index + 1
-                bind = place.again if how == REPEAT else place.bind
-            else:
-                self._repeats = 1
-                bind = place.bind
-            if self._bind:
-                bind(values, scopes)
-            state = following
+                if turned is not place:
+                    place, state, bind = turned, turned.state, turned.bind
+                binding = self._bind
+            if binding:
+                bind(values or rest.split(element), scopes)
         else:
             index += 1
-        self._state, self._place, self.count = state, place, index + ahead - 1
+        self._state, self._place, self._repeats, self.count = state, place, repeats, index + ahead - 1
         return index
 
     def finish(self) -> dict[str, Any]:
@@ -123,47 +145,35 @@ class Walk:
         self._bind = False
         self.document.clear()
 
-    def _special(self, step: Step, values: list[str]) -> tuple[Place, State]:
-        """Take a step that is more than the next segment; return where it leads."""
-        place, how = step.place, step.how
+    def _special(self, step: Step, how: int, text: str) -> Place:
+        """Take a step that is more than the next segment; return the place it leads to."""
+        place = step.place
         if how == MISSING:
             for gone in step.missing:
                 name = gone.name if isinstance(gone, Ring) else gone.ring.name
                 self.fault("seg.missing", f"{gone.tag} is missing before {place.tag}", tag=gone.tag, loop=name)
-            how = step.then
-        if how == REPEAT:
-            self._repeats += 1
-            if self._repeats > place.most:
-                text = f"{place.tag} comes {self._repeats} times, at most {place.most} are allowed"
-                self.fault("seg.too-many", text, tag=place.tag, loop=place.ring.name)
+            how = place.how
+            if how == OPEN:
+                self._turns[step.ring] += 1
+                self._owners[step.ring], self._counts[step.ring] = self._turns[step.parent], 1
+        if how == TOO_MANY:
+            most = step.most
+            loop = place.how == OPEN
+            what, code = (f"loop {place.ring.name}", "loop.too-many") if loop else (place.tag, "seg.too-many")
+            text = f"{what} comes more than the {most} times that are allowed"
+            self.fault(code, text, tag=place.tag, loop=place.ring.name)
         elif how == END:
-            self.over, self.trailer = True, values
-        elif how in (OPEN, KIND):
-            return self._enter(place, how, values)
-        else:
-            self._repeats = 1
-        return place, place.state
+            self.over, self.trailer = True, text.split(self.machine.marks.element)
+        elif how == KIND:
+            return self._level(place, text.split(self.machine.marks.element)[1:])
+        return place
 
-    def _enter(self, place: Place, how: int, values: list[str]) -> tuple[Place, State]:
-        ring, counts = place.ring, self._counts
-        assert ring.loop is not None
-        counts[ring.index] += 1
-        for inner in ring.inner:
-            counts[inner] = 0
-        if counts[ring.index] > ring.loop.most:
-            text = f"loop {ring.name} comes {counts[ring.index]} times, at most {ring.loop.most} are allowed"
-            self.fault("loop.too-many", text, tag=place.tag, loop=ring.name)
-        self._repeats = 1
-        if how == KIND:
-            return self._level(place, values)
-        return place, place.state
-
-    def _level(self, place: Place, values: list[str]) -> tuple[Place, State]:
+    def _level(self, place: Place, values: list[str]) -> Place:
         """Choose what may follow a level of a tree, by its code; check that its parent came before."""
         ring = place.ring
         assert ring.loop is not None and ring.loop.tree is not None
         tree, names = ring.loop.tree, [item.name for item in place.use.segment.items]
-        found = dict(zip(names, values[1:], strict=False))
+        found = dict(zip(names, values, strict=False))
         number, parent, level = found.get(tree.id, ""), found.get(tree.parent, ""), found.get(tree.level, "")
         nodes = self.document.setdefault(NODES, {})
         if self._bind and parent and parent not in nodes:
@@ -182,14 +192,13 @@ class Walk:
             branch = next(iter(ring.kinds.values()))
         opener = branch.children[0]
         assert isinstance(opener, Place)
-        return opener, opener.state
+        return opener
 
-    def _refused(self, text: str, values: list[str], place: Place) -> list[str]:
+    def _refused(self, values: list[str], place: Place) -> list[str]:
         """Diagnose a segment that the accept path refused; return its values as characters."""
-        if not text.isascii():
-            values = [value if value.isascii() else self._decode(value) for value in values]
+        values = [value if value.isascii() else self._decode(value) for value in values]
         segment, loop = place.use.segment, place.ring.name
-        for flaw in flaws(segment, values[1:], self.machine.marks):
+        for flaw in flaws(segment, values, self.machine.marks):
             self.fault(
                 flaw.code,
                 flaw.text,

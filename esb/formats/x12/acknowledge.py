@@ -27,6 +27,10 @@ class Writer:
             kept.pop()
         return self._mark.join(kept) + self._term
 
+    def accepted(self, kind: str) -> str:
+        """Return the trailer of a set without faults."""
+        return self.segment("IK5" if kind == "999" else "AK5", "A")
+
     def safe(self, value: str) -> str:
         """Return a bad value as AK404 can quote it, or nothing: at most 99 characters, no separator or control."""
         quoted = value[:99]
@@ -36,6 +40,8 @@ class Writer:
 def set_segments(verdict: Verdict, writer: Writer, kind: str) -> str:
     """Return AK2 … AK5 (997) or AK2 IK3 … IK5 (999) for one transaction set."""
     new = kind == "999"
+    if verdict.code == "A":
+        return writer.segment("AK2", verdict.set, verdict.number, verdict.guide if new else "") + writer.accepted(kind)
     tags = ("IK3", "IK4", "IK5") if new else ("AK3", "AK4", "AK5")
     out = [writer.segment("AK2", verdict.set, verdict.number, verdict.guide if new else "")]
     found = errors(verdict.faults) if verdict.code == "R" else verdict.faults

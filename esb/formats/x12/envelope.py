@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from esb.formats.edi.faults import Fault
+from esb.formats.edi.machine import Machine
 from esb.formats.edi.patterns import Marks
-
-_QUALIFIED = ("sender", "receiver")
 
 
 @dataclass(slots=True)
@@ -72,8 +71,9 @@ class Group:
     numbers: set[str] = field(default_factory=set)
     segments: list[str] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
-    closed: bool = False
     declared: str = ""
+    known: frozenset[str] = frozenset()
+    machines: dict[str, Machine | None] = field(default_factory=dict)
 
     @property
     def number(self) -> str:
@@ -99,11 +99,16 @@ class Group:
 
 def printable(text: str) -> str:
     """Return a text that is fit for a header: short, ASCII, no control characters."""
-    return "".join(char if " " <= char <= "~" else "?" for char in text[:80])
+    text = text[:80]
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(char if " " <= char <= "~" else "?" for char in text)
 
 
 def same_number(one: str, other: str) -> bool:
     """Return whether two control numbers are equal: as numbers where both are (3438 = 000003438), else as texts."""
+    if one == other:
+        return True
     one, other = one.strip(), other.strip()
     if one.isascii() and other.isascii() and one.isdigit() and other.isdigit() and len(one) < 15 and len(other) < 15:
         return int(one) == int(other)

@@ -99,11 +99,11 @@ class X12Reader:
         interchange = self._interchange
         assert interchange is not None
         values = text.split(interchange.marks.element)
-        tag, place = values[0], run.locate(index)
+        tag = values[0]
         if tag == "ST" and self._group is not None:
             self._open_set(values, text, run, index)
         elif tag == "GS":
-            yield from self._open_group(values, text, *place)
+            yield from self._open_group(values, *run.locate(index))
         elif tag == "GE" and self._group is not None:
             yield from self._close_group(values, text)
         elif tag == "IEA":
@@ -113,7 +113,7 @@ class X12Reader:
         elif tag not in ("", "ISB", "ISE"):
             what = "a set" if tag in ("ST", "SE") else "a group" if tag == "GE" else "an envelope"
             reason = f"{tag[:20]!r} stands where {what} should begin; it was skipped"
-            yield self._bad("ich.structure", reason, text, *place)
+            yield self._bad("ich.structure", reason, text, *run.locate(index))
 
     # interchange
 
@@ -173,7 +173,7 @@ class X12Reader:
 
     # group
 
-    def _open_group(self, values: list[str], text: str, offset: int, line: int) -> Iterator[Part]:
+    def _open_group(self, values: list[str], offset: int, line: int) -> Iterator[Part]:
         interchange = self._interchange
         assert interchange is not None
         yield from self._orphan()
@@ -191,7 +191,8 @@ class X12Reader:
             fault = f"GS06 {group.number} comes twice in the interchange"
             self._fault(group.faults, "grp.duplicate", fault, "error", (offset, line), "GS", 6)
         interchange.group_numbers.add(key)
-        if not self._options.known(group.version):
+        group.known = self._options.known(group.version)
+        if not group.known:
             fault = f"GS08 {group.version[:20]!r} is a version that we do not read"
             self._fault(group.faults, "grp.version", fault, "error", (offset, line), "GS", 8)
 
@@ -227,15 +228,17 @@ class X12Reader:
         self.sets += 1
         group.received += 1
         options, name, number = self._options, _at(values, 1), _at(values, 2)
-        machine = options.machine(name, group.version, interchange.marks)
+        if name not in group.machines and len(group.machines) < 100:
+            group.machines[name] = options.machine(name, group.version, interchange.marks)
+        machine = group.machines.get(name)
         supported = machine is not None
         if machine is None:
             machine = options.machine("", group.version, interchange.marks)
             assert machine is not None
-        walk = Walk(machine, options.known(group.version), STOPS, self._decode, options.tolerate, bind=options.bind)
+        walk = Walk(machine, group.known, STOPS, self._decode, options.tolerate, bind=options.bind)
         walk.context = (interchange.number, group.number, number)
         self._set = _Set(walk, name, number, _at(values, 3))
-        walk.open(values, text, run.locate, index)
+        walk.open(text, run.locate, index)
         if not supported:
             version = group.version[:20] or "?"
             walk.fault(
