@@ -239,6 +239,17 @@ def test_a_failure_inside_a_step_is_told_once(capsys, project):
     assert len([line for line in out.split("\n") if line.startswith("        ✗ ")]) == 1
 
 
+def test_a_change_is_told_by_the_step_that_made_it(capsys, project):
+    (project / "routes/r.yaml").write_text("from: { endpoint: inbox }\nsteps:\n  - call: sub\n")
+    (project / "routes/sub.yaml").write_text("steps:\n  - set: { body: { $.new: 1 } }\n")
+
+    run(["try", "r", "--in", "ada.json", "--trace"])
+
+    lines = capsys.readouterr().out.split("\n")
+    assert [line.strip() for line in lines].count("+ $.new: 1") == 1
+    assert "  ■ it passed every step, and no step sends it anywhere" in lines
+
+
 def test_try_gives_a_sub_route_a_document(capsys):
     assert run(["try", "sub", "--in", "ada.json"]) == 0
     assert "→ event it.happened: json, 27 bytes (step publish)" in capsys.readouterr().out

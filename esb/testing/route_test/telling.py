@@ -96,7 +96,7 @@ def _passage(passage: Passage, others: Sequence[Passage]) -> Iterator[str]:
     outputs = passage.outputs or ()
     notes = [item for item in outputs if isinstance(item, Note) and item.step == passage.path]
     inner += [f"{note.text}" for note in notes]
-    if not passage.entry.spec.branches():
+    if not any(other.path.startswith(f"{passage.path}/") for other in others):  # else the steps inside tell it
         inner += _changes(passage.given, [item for item in outputs if isinstance(item, Message)])
     if passage.failure is not None and not _from_inside(passage, others):
         inner.append(f"✗ {printable(str(passage.failure))}")
