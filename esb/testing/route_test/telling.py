@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -48,7 +48,8 @@ class Telling:
         if self.trace:
             yield f"  as {ran.message.format}:"
             yield from _indented(_pretty(ran.message.body))
-            yield from (line for passage in ran.passages for line in _passage(passage, ran.passages))
+            holders = {holder for passage in ran.passages for holder in _holders(passage.path)}
+            yield from (line for passage in ran.passages for line in _passage(passage, holders))
         else:
             yield from (line for passage in ran.passages for asked in passage.asked for line in _asked(asked))
             yield from (_note(note) for note in ran.result.notes if note.level != "debug")
@@ -87,26 +88,24 @@ def _nowhere(ran: Ran) -> bool:
     return not (result.sends or result.parks or result.ends or ran.failed or ran.missing)
 
 
-def _passage(passage: Passage, others: Sequence[Passage]) -> Iterator[str]:
-    """Tell one step: what it did, what it asked, and what changed; a failure is told by the step that failed."""
+def _holders(path: str) -> Iterator[str]:
+    """Return the paths of the steps that a step stands in."""
+    while path := path.rpartition("/")[0]:
+        yield path
+
+
+def _passage(passage: Passage, holders: Container[str]) -> Iterator[str]:
+    """Tell one step: what it did, asked and changed. What steps inside it did (`holders` have some) they tell."""
     depth = "  " * (passage.path.count("/") // 2)
     sign = "✓" if passage.outputs is not None else "✗"
     yield f"{depth}{sign} {passage.path}: {printable(passage.entry.spec.sentence())}"
     inner = [line for asked in passage.asked for line in _asked(asked)]
     outputs = passage.outputs or ()
-    notes = [item for item in outputs if isinstance(item, Note) and item.step == passage.path]
-    inner += [f"{note.text}" for note in notes]
-    if not any(other.path.startswith(f"{passage.path}/") for other in others):  # else the steps inside tell it
+    inner += [printable(item.text) for item in outputs if isinstance(item, Note) and item.step == passage.path]
+    if passage.path not in holders:
         inner += _changes(passage.given, [item for item in outputs if isinstance(item, Message)])
-    if passage.failure is not None and not _from_inside(passage, others):
-        inner.append(f"✗ {printable(str(passage.failure))}")
+        inner += [] if passage.failure is None else [f"✗ {printable(str(passage.failure))}"]
     yield from (f"{depth}    {line}" for line in inner)
-
-
-def _from_inside(passage: Passage, others: Sequence[Passage]) -> bool:
-    """Return whether a step failed because a step inside it did."""
-    failed = (other for other in others if other.failure is passage.failure)
-    return any(other.path.startswith(f"{passage.path}/") for other in failed)
 
 
 def _changes(before: Message, after: Sequence[Message]) -> list[str]:
