@@ -174,6 +174,7 @@ class SimulatedConsumer:
         self.wake()
 
     def _begin(self) -> None:
+        self._channel.wire.check()  # who died while asking is no consumer
         self._channel.broker.check()
         queue = self._channel.broker.queues.get(self._name)
         if queue is None:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any, TypeAlias
 
@@ -43,16 +43,32 @@ class Verdict:
     """Needs met by an effect; the others were met by an exception, or fell to a twin or another arm."""
 
 
-class Checker:
-    """Compares what senders were promised with what receivers saw. It knows no part of the runtime.
+@dataclass(frozen=True, slots=True)
+class Promises:
+    """What holds in some worlds only.
 
-    `stamped`: each sent document names its release, and all of one document must name the same.
+    `stamped`: each sent document names its release, and all of one document must name the same. `orderly`: what was
+    accepted together arrives in its order. `again`: exceptions that a person wanted tried again; for their documents
+    a second effect is no surprise.
     """
 
+    stamped: bool = True
+    orderly: bool = False
+    again: frozenset[str] = frozenset()
+
+
+class Checker:
+    """Compares what senders were promised with what receivers saw. It knows no part of the runtime."""
+
     def __init__(
-        self, project: Project, inputs: Sequence[Input], receivers: Iterable[Receiver], memory: Memory, stamped: bool
+        self,
+        project: Project,
+        inputs: Sequence[Input],
+        receivers: Iterable[Receiver],
+        memory: Memory,
+        promises: Promises,
     ) -> None:
-        self._project, self._inputs, self._memory, self._stamped = project, inputs, memory, stamped
+        self._project, self._inputs, self._memory, self._promises = project, inputs, memory, promises
         self._receivers = tuple(receivers)
         self._verdict = Verdict()
         self._effects: dict[Identity, list[Effect]] = defaultdict(list)
@@ -61,7 +77,7 @@ class Checker:
                 self._effects[_identity(effect.to, effect.body)].append(effect)
         self._waiting = [_waiting(row, memory) for row in memory.parking.values()]
         self._open = [each for each in self._waiting if each.row.state in ("open", "discarded")]
-        self._retried = {each.ref for each in self._waiting if each.row.state == "retried"}
+        self._retried = {each.ref for each in self._waiting if each.row.id in promises.again}
         self._needs = {id(given): self._needs_of(given) for given in inputs}
 
     def check(self) -> Verdict:
@@ -76,6 +92,8 @@ class Checker:
         self._check_content()
         self._check_parked()
         self._check_journal()
+        if self._promises.orderly:
+            self._check_order()
         return self._verdict
 
     def _say(self, kind: str, text: str) -> None:
@@ -108,7 +126,10 @@ class Checker:
                 )
 
     def _covered(self, need: Need) -> bool:
-        """Return whether a person has it, or gave it up: at its destination, or in a route on its way."""
+        """Return whether it was diverted, or a person has it or gave it up: at its destination or on its way there."""
+        elsewhere = self._project.diverts.get(need.to)
+        if elsewhere and (self._effects[_of(need, elsewhere)] or self._covered(replace(need, to=elsewhere))):
+            return True
         routes = self._project.upstream(need.route) if need.route else frozenset()
         for each in self._open:
             if each.identity is not None:
@@ -178,21 +199,46 @@ class Checker:
                 self._say("unexpected", f"both arms of {place} had effects for {value}")
 
     def _check_doubled(self) -> None:
-        honours = {receiver.name: receiver.honours for receiver in self._receivers}
+        """One effect for each need: under one key, and where keys mean nothing, once."""
+        diverts = self._project.diverts
+        needs = [need for given in self._inputs for need in self._needs[id(given)]]
+        allowed = Counter(_of(need) for need in needs)
+        allowed.update(_of(need, diverts[need.to]) for need in needs if need.to in diverts)
         for identity, effects in self._effects.items():
-            if len(effects) < 2 or identity[1] in self._retried:
+            if identity[1] in self._retried:
                 continue
-            mode = self._project.receivers[identity[0]]
-            if mode == "probe" and all(later.since <= before.at for before, later in _pairs(effects)):
-                continue  # both calls were under way at once: no probe can see what has not happened yet
-            keys = sorted({effect.key for effect in effects})
-            how = f"under {len(keys)} keys" if honours[identity[0]] else f"at a receiver with {mode}"
-            self._say("duplicated", f"{_name(identity)} took effect {len(effects)} times {how}")
+            by_key: dict[str, list[Effect]] = defaultdict(list)
+            for effect in effects:
+                by_key[effect.key].append(effect)
+            if len(by_key) > max(1, allowed[identity]):
+                self._say("duplicated", f"{_name(identity)} took effect under {len(by_key)} keys")
+            for key, same in by_key.items():
+                self._check_repeated(identity, key, same)
+
+    def _check_repeated(self, identity: Identity, key: str, effects: Sequence[Effect]) -> None:
+        mode = self._project.receivers[identity[0]]
+        if mode == "probe" and all(later.since <= before.at for before, later in _pairs(effects)):
+            return  # both calls were under way at once: no probe can see what has not happened yet
+        if len(effects) > 1:
+            self._say("duplicated", f"{_name(identity)} took effect {len(effects)} times with {mode} (key {key})")
+
+    def _check_order(self) -> None:
+        """What was sent together arrives in its order wherever it went the same way, as long as nobody decided."""
+        first: dict[tuple[Any, ...], int] = {}
+        for (to, ref, part, route, step), effects in self._effects.items():
+            if effects and not self._waiting:
+                first[to, route, step, ref.partition(".")[0], _line(ref), part] = min(each.at for each in effects)
+        for before, after in pairwise(sorted(first)):
+            if before[:4] == after[:4] and first[before] > first[after]:
+                to, route, step, number, *_ = after
+                self._say("disorder", f"{number}.{after[4]} overtook {number}.{before[4]} from {route}/{step} to {to}")
 
     # --- unexpected
 
     def _check_unexpected(self) -> None:
-        possible = {_of(need) for given in self._inputs if not given.refused for need in self._needs[id(given)]}
+        needs = [need for given in self._inputs if not given.refused for need in self._needs[id(given)]]
+        diverted = {_of(need, self._project.diverts[need.to]) for need in needs if need.to in self._project.diverts}
+        possible = {_of(need) for need in needs} | diverted
         for identity, effects in self._effects.items():
             if effects and identity not in possible:
                 self._say("unexpected", f"{_name(identity)} should not have happened")
@@ -220,7 +266,7 @@ class Checker:
                 self._say(
                     "corrupt", f"{_name(identity)}: {name} tells {answer}, another delivery {told[ref, part, name]}"
                 )
-        if self._stamped and "release" in effect.body:
+        if self._promises.stamped and "release" in effect.body:
             release = effect.body["release"]
             if told.setdefault((ref, "release"), release) != release:
                 self._say("corrupt", f"{_name(identity)}: made by release {release}, its siblings by another")
@@ -242,10 +288,16 @@ class Checker:
         lines = self._memory.journal.values()
         received = {line.child or line.message_id for line in lines if line.kind in ("received", "dead")}
         ended = {(line.place, line.message_id) for line in lines if line.kind in ("delivered", "duplicate")}
-        sent = {(line.text.removeprefix("delivery/"), line.child) for line in lines if line.kind == "sent"}
+        sent = {
+            (line.text.removeprefix("delivery/").partition(":")[0], line.child) for line in lines if line.kind == "sent"
+        }
         sent |= {(line.place, line.child) for line in lines if line.kind == "acknowledged"}
         parked = {(row.origin.removeprefix("delivery/"), row.message_id) for row in self._memory.parking.values()}
         arrived = {(effect.to, effect.message_id) for effects in self._effects.values() for effect in effects}
+        diverts = self._project.diverts.items()
+        diverted = {(name, child) for name, to in diverts for at, child in sent if at == to}
+        # A twin may succeed before the window with the word of a diversion is confirmed; then nobody repeats the word.
+        sent |= {(to, child) for name, to in diverts for at, child in sent if at == name and (to, child) in arrived}
         for given in self._inputs:
             if given.accepted is None:
                 continue
@@ -255,9 +307,9 @@ class Checker:
                     self._say("journal", f"{given.key} was accepted, but {name} was never received")
         for to, name in sorted(arrived - sent):
             self._say("journal", f"{name} arrived at {to}, but nothing was sent there")
-        for to, name in sorted(sent - arrived - parked):
+        for to, name in sorted(sent - arrived - parked - diverted):
             self._say("journal", f"{name} was sent to {to}, never arrived and is no exception")
-        for to, name in sorted(arrived - ended - parked):
+        for to, name in sorted(arrived - ended - parked - diverted):
             self._say("journal", f"{name} arrived at {to}, but was never delivered")
 
 
@@ -265,8 +317,12 @@ def _identity(to: str, body: Any) -> Identity:
     return (to, body["ref"], body.get("part", 0), body.get("route", ""), body.get("step", ""))
 
 
-def _of(need: Need) -> Identity:
-    return (need.to, need.ref, need.part, need.route, need.step)
+def _line(ref: str) -> int:
+    return int(ref.partition(".")[2] or 0)
+
+
+def _of(need: Need, to: str = "") -> Identity:
+    return (to or need.to, need.ref, need.part, need.route, need.step)
 
 
 def _name(identity: Identity) -> str:

@@ -115,7 +115,9 @@ class Crew:
         """Start a process; its roles follow from its name."""
         self._starts[name] += 1
         around = self._around
-        process = Process(around.loop, self._random, name, self._starts[name], around.faults.weather.slow)
+        weather = around.faults.weather
+        skew = self._random.choice(weather.skews)
+        process = Process(around.loop, self._random, name, self._starts[name], weather.slow, skew)
         self._tell(f"{name} starts, life {process.life}, release {self._release}")
         life = Life(process)
         self.lives[name] = life

@@ -33,6 +33,8 @@ class Weather:
     slow: float = 0.1
     """A message takes long on its way."""
     strike: int = 0
+    skews: tuple[float, ...] = (0.0,)
+    """Seconds that the wall clock of a process may be wrong by."""
 
 
 CALM = Weather()
@@ -55,6 +57,7 @@ def draw_weather(random: Random) -> Weather:
         unsettled=often(0.0, 0.1),
         slow=often(0.05, 0.2, 0.4),
         strike=random.choice((0, 250, 100, 50)),
+        skews=random.choice(((0.0,), (0.0, -2.0, 2.0), (0.0, -3600.0, 3600.0))),
     )
 
 

@@ -240,7 +240,7 @@ class Memory:
 
 def _under_way(row: LedgerEntry, entry: LedgerEntry) -> bool:
     """Return whether an intent may still be somebody's call."""
-    return row.state == "intent" and not row.detail and entry.at - row.at < entry.lease
+    return row.state == "intent" and not row.detail and abs(entry.at - row.at) < entry.lease
 
 
 def _over(entry: LedgerEntry, before: float) -> bool:

@@ -140,6 +140,10 @@ class Person:
     """Decisions before the person goes home: what is retried may come back, again and again."""
     decided: dict[str, str] = field(default_factory=dict)
 
+    def wanted_again(self) -> frozenset[str]:
+        """Return the rows that were to be tried again, whether or not the store took the word."""
+        return frozenset(name for name, verb in self.decided.items() if verb == "retry")
+
     async def look(self, desk: Desk, store: Store) -> None:
         """Go through what is open once."""
         try:

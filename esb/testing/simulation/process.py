@@ -86,17 +86,22 @@ class Wire:
 def _arrive(act: Callable[[], Any]) -> None:
     try:
         act()
-    except Exception:  # the far end refused, and who asked is dead
+    except (Exception, KilledError):  # the far end refused, and who asked is dead
         return
 
 
 class Process:
-    """One life of one process. `name` is its role and number, `life` counts its starts."""
+    """One life of one process. `name` is its role and number, `life` counts its starts.
 
-    def __init__(self, loop: SeededLoop, random: Random, name: str, life: int, slow: float) -> None:
+    `slow` is the share of its messages that take long; `skew` are the seconds that its wall clock is wrong by.
+    """
+
+    def __init__(
+        self, loop: SeededLoop, random: Random, name: str, life: int, slow: float = 0.0, skew: float = 0.0
+    ) -> None:
         self.name, self.life = name, life
         self.wire = Wire(loop, random, slow)
-        self.clock = SimulatedClock(loop, self)
+        self.clock = SimulatedClock(loop, self, skew)
         self.connections: list[Callable[[], None]] = []
         """What happens at the far ends when the process is gone."""
         self._loop = loop
@@ -142,14 +147,14 @@ class Process:
 
 
 class SimulatedClock:
-    """`esb.ports.Clock` of one process, on virtual time. `skew`: seconds that its wall clock is wrong by."""
+    """`esb.ports.Clock` of one process, on virtual time."""
 
-    def __init__(self, loop: SeededLoop, process: Process, skew: float = 0.0) -> None:
-        self._loop, self._process, self.skew = loop, process, skew
+    def __init__(self, loop: SeededLoop, process: Process, skew: float) -> None:
+        self._loop, self._process, self._skew = loop, process, skew
 
     def now(self) -> float:
         """Return the POSIX time in seconds."""
-        return EPOCH + self._loop.time() + self.skew
+        return EPOCH + self._loop.time() + self._skew
 
     async def sleep(self, seconds: float) -> None:
         """Let virtual time pass."""

@@ -11,7 +11,7 @@ from esb.edge import Part
 from esb.envelope import ChannelSpec, Topology, decode_document, encode_document
 from esb.errors import FormatError
 from esb.pipeline import Route, sequence
-from esb.plan import Breaker, DeadLetter, DeliveryPlan, Failure, IntakePlan, Plan, RetryAfter, Verdict
+from esb.plan import Breaker, DeadLetter, DeliveryPlan, Divert, Failure, IntakePlan, Plan, RetryAfter, Verdict
 from esb.ports import Step
 from esb.testing.simulation.shapes import (
     Building,
@@ -69,7 +69,10 @@ class Project:
     """Documents leave only when their delivery is valid to its end."""
     release: str = "r1"
     attempts: int = 8
-    owners: Mapping[str, str] = field(default_factory=dict)
+    diverts: Mapping[str, str] = field(default_factory=dict)
+    """Where a destination's deliveries go when it was tried too often."""
+    ordered: bool = False
+    """Routes and destinations keep the order of the documents of a delivery."""
 
     @property
     def intakes(self) -> tuple[str, ...]:
@@ -103,18 +106,21 @@ class Project:
         """Return the plan of this release. `stamped`: what is sent says which release sent it."""
         topology = Topology(
             channels=(
-                *(ChannelSpec(f"route/{flow.name}") for flow in self.flows),
-                *(ChannelSpec(f"delivery/{name}") for name in self.receivers),
+                *(ChannelSpec(f"route/{flow.name}", ordered=self.ordered) for flow in self.flows),
+                *(ChannelSpec(f"delivery/{name}", ordered=self.ordered) for name in self.receivers),
             ),
             subscriptions=tuple((flow.topic, f"route/{flow.name}") for flow in self.flows if flow.topic),
         )
         return Plan(
             release=self.release,
-            routes={flow.name: _route(flow, self.release if stamped else "", named) for flow in self.flows},
-            policies={flow.name: self._policy for flow in self.flows},
+            routes={
+                flow.name: _route(flow, self.release if stamped else "", named, self.ordered) for flow in self.flows
+            },
+            policies={flow.name: self._decide for flow in self.flows},
             intakes={flow.source: self._intake(flow) for flow in self.flows if not flow.topic},
             deliveries={name: self._delivery(name, effect) for name, effect in self.receivers.items()},
             topology=topology,
+            ordered_routes=frozenset(flow.name for flow in self.flows if self.ordered),
         )
 
     def _intake(self, flow: Flow) -> IntakePlan:
@@ -130,30 +136,34 @@ class Project:
     def _delivery(self, name: str, effect: Effect) -> DeliveryPlan:
         return DeliveryPlan(
             endpoint=name,
-            policy=self._policy,
+            policy=lambda failure: self._decide(failure, self.diverts.get(name, "")),
             effect=effect,
             concurrency=4,
             call_limit=8.0,
             breaker=Breaker(ratio=0.8, least=6, pause=3.0),
+            ordered=self.ordered,
             owner=f"{name} desk",
         )
 
-    def _policy(self, failure: Failure) -> Verdict:
+    def _decide(self, failure: Failure, divert: str = "") -> Verdict:
         if failure.failure_class in ("invalid", "rejected", "unknown"):
             return DeadLetter(failure.text)
+        if divert and failure.attempt > 1:
+            return Divert(divert, f"tried {failure.attempt} times")
         if failure.failure_class == "bug" or failure.attempt >= self.attempts:
             return DeadLetter(f"gave up after {failure.attempt} attempts: {failure.text}")
         return RetryAfter(failure.retry_after or min(0.5 * 2**failure.attempt, 10.0))
 
 
-def _route(flow: Flow, stamp: str, named: Naming) -> Route:
+def _route(flow: Flow, stamp: str, named: Naming, ordered: bool) -> Route:
     building = Building(flow.name, "", stamp, named)
     steps = building.steps(flow.shapes)
     entries: dict[str, Step] = {}
     for number, (path, _) in enumerate(steps):
         if isinstance(flow.shapes[number], Hold):
             entries[path] = sequence(flow.name, steps[number + 1 :])
-    return Route(flow.name, sequence(flow.name, steps), entries, owner=f"{flow.name} desk")
+    order_key = (lambda message: "all") if ordered else None
+    return Route(flow.name, sequence(flow.name, steps), entries, order_key=order_key, owner=f"{flow.name} desk")
 
 
 class LineReader:
@@ -202,7 +212,9 @@ def draw_project(random: Random) -> Project:
         for number in range(1, subscribers + 1)
     ]
     acknowledge = random.choice(("", "", names[0]))
-    return Project(tuple(flows), receivers, acknowledge, whole=random.random() < 0.2)
+    whole, ordered = random.random() < 0.2, random.random() < 0.15
+    diverts = {names[0]: names[1]} if len(names) > 1 and random.random() < 0.15 else {}
+    return Project(tuple(flows), receivers, acknowledge, whole, diverts=diverts, ordered=ordered)
 
 
 def _shapes(random: Random, receivers: tuple[str, ...], splits: float, publishes: bool) -> tuple[Shape, ...]:

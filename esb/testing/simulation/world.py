@@ -12,7 +12,7 @@ from esb.edge import Accepted, Receipt
 from esb.plan import Plan
 from esb.runtime.bus import Limits
 from esb.testing.simulation.broker import Broker
-from esb.testing.simulation.checker import Checker, Verdict
+from esb.testing.simulation.checker import Checker, Promises, Verdict
 from esb.testing.simulation.crew import Crew, Surroundings
 from esb.testing.simulation.faults import CALM, Faults, draw_weather
 from esb.testing.simulation.loop import EndlessError, Keeper, SeededLoop
@@ -113,7 +113,7 @@ class World:
         found = [*self._found, *self._crew.found]
         verdict = Verdict()
         if not any(each.startswith("stuck") for each in found):
-            verdict = Checker(self.project, self.inputs, self.receivers.values(), self.memory, self.pinned).check()
+            verdict = self.checker().check()
         return Outcome(
             self.seed,
             (*found, *verdict.violations),
@@ -123,6 +123,13 @@ class World:
             verdict.seen,
             self.faults.struck,
         )
+
+    def checker(self) -> Checker:
+        """Return the checker of what is known now. Order is promised where nothing has to be tried again."""
+        receivers = tuple(self.receivers.values())
+        orderly = self.project.ordered and self._crash_at is not None
+        promises = Promises(self.pinned, orderly, self._person.wanted_again())
+        return Checker(self.project, self.inputs, receivers, self.memory, promises)
 
     async def _play(self) -> None:
         self._crew.populate()
