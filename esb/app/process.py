@@ -141,7 +141,8 @@ class Process:
         for name in self.releases.current.intakes:
             source: Any = self.releases.project.endpoints[name].source(name, self.world)
             if hasattr(source, "routes"):
-                routes.extend(source.routes(self.intake))
+                routes.extend(source.routes(self.intake, self.releases.current.intakes[name].reader))
+                self._warn_if_open(name, source)
             else:
                 pollers.append(self._spawn(partial(source.run, self.intake, once), f"poll {name}"))
         if not once:
@@ -151,6 +152,14 @@ class Process:
             self._tasks.append(self._spawn(self.listener.serve, "listener"))
             self.log.info("esb.listening", port=self.listener.port)
         return pollers
+
+    def _warn_if_open(self, name: str, source: Any) -> None:
+        """Say so when anybody who reaches the listener may post."""
+        host, _ = self.settings.address
+        if not source.authenticated and host not in ("127.0.0.1", "::1", "localhost"):
+            self.log.warning(
+                "endpoint.open", endpoint=name, hint="it asks nobody who they are; write auth, or listen on loopback"
+            )
 
     def _spawn(self, work: Callable[[], Any], name: str) -> asyncio.Task[Any]:
         return self.clock.spawn(self._guarded(work, name), name)

@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from esb.testing.postgres_cluster import PostgresCluster
+from esb.testing.rabbitmq_node import RabbitNode
+from esb.testing.sandbox.erp import Erp
+from esb.testing.sandbox.plant import TOKEN, Plant, free_port, serving
+
+PROJECT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="session")
+def node() -> Iterator[RabbitNode]:
+    with RabbitNode() as started:
+        yield started
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[PostgresCluster]:
+    with PostgresCluster() as started:
+        yield started
+
+
+@pytest.fixture
+def amqp_url(node: RabbitNode) -> str:
+    vhost = f"v{secrets.token_hex(4)}"
+    node.ctl("add_vhost", vhost)
+    node.ctl("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
+    return f"{node.url.rsplit('/', 1)[0]}/{vhost}"
+
+
+@pytest.fixture
+def postgres_url(cluster: PostgresCluster) -> str:
+    return cluster.create(f"d{secrets.token_hex(4)}")
+
+
+class Site:
+    """Sandbox systems, and a plant on embedded or on RabbitMQ and PostgreSQL."""
+
+    def __init__(self, folder: Path, erp: Erp, port: int) -> None:
+        self.folder, self.erp, self._port = folder, erp, port
+
+    def plant(self, name: str, channel: str = "", store: str = "") -> Plant:
+        made = Plant(self.folder / name, self._port, channel, store)
+        made.lay_out(PROJECT)
+        return made
+
+
+@pytest.fixture
+async def site(tmp_path: Path) -> AsyncIterator[Site]:
+    erp, port = Erp(TOKEN), free_port()
+    async with serving(erp, port):
+        yield Site(tmp_path, erp, port)

@@ -1,0 +1,144 @@
+"""A working day from partner to partner, on both channels, undisturbed and under kill -9."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from esb.testing.rabbitmq_node import RabbitNode
+from esb.testing.sandbox.erp import Erp
+from esb.testing.sandbox.plant import Plant
+from esb.testing.sandbox.scenario import Day, Outcome, faults, feed, settle, working_day
+
+pytestmark = pytest.mark.timeout(400)
+
+
+def silent(text: str) -> None:
+    pass
+
+
+async def play(plant: Plant, erp: Erp, day: Day, disturb: Callable[[], Awaitable[None]] | None = None) -> Outcome:
+    """Feed a day into a plant, perhaps disturbed, and return how it ended."""
+    await plant.start()
+    trouble = asyncio.create_task(disturb()) if disturb else None
+    try:
+        refused = await feed(plant, erp, day, silent, outage=2.0)
+        if trouble is not None:
+            await trouble
+        seen = await settle(plant, erp, day, patience=120)
+    finally:
+        if trouble is not None:
+            trouble.cancel()
+        await plant.stop()
+    assert refused == day.forged
+    return seen
+
+
+def summary(seen: Outcome) -> dict[str, Any]:
+    return {
+        "erp": dict(seen.erp),
+        "3pl": dict(seen.third_party),
+        "news": dict(seen.news),
+        "held": sorted(seen.held),
+        "exceptions": sorted((row["class"], row["place"], row["reason"].rpartition("GET ")[2]) for row in seen.exceptions),
+        "acknowledgments": sorted(seen.acknowledgments.values()),
+    }
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.postgresql
+async def test_a_day_ends_alike_on_the_embedded_bus_and_on_rabbitmq_with_postgresql(
+    site: Any, amqp_url: str, postgres_url: str
+):
+    embedded = await play(site.plant("embedded"), site.erp, working_day())
+    orders = dict(site.erp.orders)
+    site.erp.__init__(site.erp.token)
+    real = await play(site.plant("real", amqp_url, postgres_url), site.erp, working_day())
+
+    assert faults(working_day(), embedded) == []
+    assert summary(real) == summary(embedded)
+    assert site.erp.orders == orders
+
+
+def killing(plant: Plant, erp: Erp, times: int, seed: int) -> Callable[[], Awaitable[None]]:
+    """Return what kills the bus with -9 at moments spread over the day's work, and starts it again."""
+    chance = random.Random(seed)
+
+    async def disturb() -> None:
+        done = 0
+        for _ in range(times):
+            target = done + chance.randint(5, 30)
+            for _ in range(chance.randint(20, 400)):
+                if len(erp.effects) >= target:
+                    break
+                await asyncio.sleep(0.01)
+            done = len(erp.effects)
+            await plant.kill()
+            await plant.start()
+
+    return disturb
+
+
+async def test_five_kills_on_the_embedded_channel_lose_nothing_and_repeat_nothing(site: Any):
+    plant, day = site.plant("embedded"), working_day()
+    seen = await play(plant, site.erp, day, killing(plant, site.erp, 5, seed=1))
+
+    assert faults(day, seen) == []
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.postgresql
+async def test_five_kills_on_rabbitmq_lose_nothing_and_repeat_nothing(site: Any, amqp_url: str, postgres_url: str):
+    plant, day = site.plant("real", amqp_url, postgres_url), working_day()
+    seen = await play(plant, site.erp, day, killing(plant, site.erp, 5, seed=2))
+
+    assert faults(day, seen) == []
+
+
+@pytest.mark.rabbitmq
+@pytest.mark.postgresql
+async def test_a_broker_that_is_killed_and_restarted_under_load_loses_nothing(site: Any, postgres_url: str):
+    with RabbitNode() as own:
+        plant, day = site.plant("real", own.url, postgres_url), working_day()
+
+        async def disturb() -> None:
+            while len(site.erp.effects) < 10:
+                await asyncio.sleep(0.02)
+            await asyncio.to_thread(own.kill)
+            await asyncio.to_thread(own.restart)
+
+        seen = await play(plant, site.erp, day, disturb)
+
+    assert faults(day, seen) == []
+
+
+async def test_two_worker_processes_share_one_embedded_file(site: Any):
+    plant, day = site.plant("embedded"), working_day()
+    start = plant.start
+
+    async def start_two(*more: str) -> None:
+        await start("--workers", "2", *more)
+
+    plant.start = start_two
+    seen = await play(plant, site.erp, day)
+
+    assert faults(day, seen) == []
+
+
+@pytest.mark.soak
+@pytest.mark.parametrize("channel", ["embedded", "rabbitmq"])
+async def test_fifty_kills_lose_nothing_and_repeat_nothing(
+    site: Any, channel: str, request: pytest.FixtureRequest, tmp_path: Path
+):
+    urls = (
+        () if channel == "embedded" else (request.getfixturevalue("amqp_url"), request.getfixturevalue("postgres_url"))
+    )
+    plant, day = site.plant("soak", *urls), working_day(scale=5)
+    seen = await play(plant, site.erp, day, killing(plant, site.erp, 50, seed=3))
+
+    assert faults(day, seen) == []
