@@ -87,6 +87,7 @@ def _engine() -> YAML:
     engine.Emitter = _Emitter
     engine.preserve_quotes = True
     engine.width = 1_000_000
+    engine.brace_single_entry_mapping_in_flow_sequence = True
     engine.indent(mapping=2, sequence=4, offset=2)
     return engine
 

@@ -13,8 +13,9 @@ _WIDEST = 160
 _BEFORE, _AFTER = 2, 1
 _MEANT = re.compile(r'did you mean "([^"]*)"')
 _SECRETS = re.compile(
-    r"""(?ix) (?P<key> [\w-]* (?:password|passwd|secret|token|bearer|api_?key|private_?key) ["']? \s*:\s* ["']?)
-    (?! secret:// | \{ | \[ | \| | > | \$ | \s | ["'] ) (?P<value> [^\s"',}\#]+ )"""
+    r"""(?ix) (?<! [\w-] )
+    (?P<key> [\w-]{0,40} (?:password|passwd|secret|token|bearer|api_?key|private_?key) ["']? \s*:\s* ["']?)
+    (?! // | secret:// | \{ | \[ | \| | > | \$ | \s | ["'] ) (?P<value> [^\s"',}\#]+ )"""
 )
 _IN_URL = re.compile(r"(?P<key>://[^/\s:@]*:)(?P<value>[^/\s@]+)(?=@)")
 _COLOURS = {"error": "1;31", "warning": "1;33", "help": "1;36", "note": "1", "rule": "34"}
@@ -118,7 +119,7 @@ def _painter(colour: bool) -> Any:
 def _source(files: Files, file: str) -> list[str]:
     raw = files.get(file, b"")
     text = raw.decode("utf-16" if raw[:2] in {b"\xff\xfe", b"\xfe\xff"} else "utf-8-sig", errors="replace")
-    return [_clean(_masked(line)) for line in text.replace("\r\n", "\n").replace("\r", "\n").split("\n")]
+    return text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
 
 
 def _clean(text: str) -> str:
@@ -155,17 +156,17 @@ def _excerpt(lines: list[str], finding: Diagnostic, paint: Any) -> list[str]:
 
 
 def _window(text: str, finding: Diagnostic, marked: bool) -> tuple[str, int]:
-    """Return as much of a line as fits, with the token's column in it (from 0); a secret in the token is covered."""
-    column = finding.place.column - 1
+    """Return as much of a line as fits, secrets covered, with the token's column in it (from 0)."""
+    text, column = _masked(text), finding.place.column - 1
     if marked and finding.code == "E601":
         stop = column + finding.place.length
         text = text[:column] + "•" * len(text[column:stop]) + text[stop:]
     if len(text) <= _WIDEST:
-        return text, column
+        return _clean(text), column
     begin = max(0, column - _WIDEST // 2) if marked else 0
     cut = text[begin : begin + _WIDEST]
     shown = ("…" + cut[1:] if begin else cut) + ("…" if begin + _WIDEST < len(text) else "")
-    return shown, column - begin
+    return _clean(shown), column - begin
 
 
 def _caret(rule: str, text: str, column: int, finding: Diagnostic, paint: Any) -> str:
@@ -191,9 +192,12 @@ def _mended(finding: Diagnostic, lines: list[str], rule: str, width: int) -> lis
     if meant is None or place.line > len(lines) or finding.code == "E601":
         return []
     text, begin = lines[place.line - 1], place.column - 1
+    if len(text) > _WIDEST or _masked(text) != text:
+        return []
+    text = _clean(text)
     token = text[begin : begin + place.length]
     word = token.strip("\"'")
-    if not word or f'"{word}"' not in finding.text or len(text) > _WIDEST:
+    if not word or f'"{word}"' not in finding.text:
         return []
     begin += token.index(word)
     mended = text[:begin] + meant[1] + text[begin + len(word) :]
