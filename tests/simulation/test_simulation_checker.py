@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 
 import pytest
 from msgspec.structs import replace as changed
@@ -11,18 +12,26 @@ from esb.testing.simulation.outside import Effect
 from esb.testing.simulation.world import World
 
 
-@pytest.fixture
-def world() -> World:
-    """Return a world in fair weather where one document was enriched and arrived at several places."""
-    for seed in range(300):
+@cache
+def _good_seed() -> int:
+    """Return the seed of a world in fair weather where one document was enriched and arrived at several places."""
+    for seed in range(2000):
         world = World(seed, crash_at=10**9)
+        if len(world.project.flows) > 1 or not world.pinned:
+            continue
         outcome = world.run()
         effects = [effect for receiver in world.receivers.values() for effect in receiver.effects]
-        simple = len(world.project.flows) == 1 and outcome.needs == outcome.seen == len(effects)
         siblings = len({effect.body["ref"] for effect in effects}) == 1 < len(effects)
-        if simple and siblings and world.pinned and all(effect.body.get("facts") for effect in effects):
-            return world
+        if siblings and outcome.needs == outcome.seen and all(effect.body.get("facts") for effect in effects):
+            return seed
     raise AssertionError("no such world")
+
+
+@pytest.fixture
+def world() -> World:
+    world = World(_good_seed(), crash_at=10**9)
+    world.run()
+    return world
 
 
 def _judge(world: World) -> set[str]:
