@@ -32,7 +32,8 @@ class Records:
             inside, field = _patterns(delimiter, quote, escape)
             more = f"(?:{re.escape(delimiter)}{field})*+(?:\r?\n|\r)?"
             self._complete = re.compile(field + more).fullmatch
-            self._closing = re.compile(f"{inside}{quote}[^{re.escape(delimiter)}\r\n]*+{more}").fullmatch
+            junk = f"(?P<junk>[^{re.escape(delimiter)}\r\n]*+)"
+            self._closing = re.compile(f"{inside}{quote}{junk}{more}").fullmatch
 
     def feed(self, text: str) -> list[Record]:
         """Return the records that are complete."""
@@ -67,12 +68,13 @@ class Records:
             else:
                 self._open, self._began, self._size = [line], number, len(line)
         else:
-            closes = self._quote in line and self._closing(line) is not None
+            closing = self._closing(line) if self._quote in line else None
             self._open.append(line)
             self._size += len(line)
-            if self._size > self._limit:
+            if self._size > self._limit or (closing is not None and closing["junk"]):
+                # text behind a closing quote: it was the opening one of a later value, so the first was never closed
                 self._give_up(records)
-            elif closes:
+            elif closing is not None:
                 records.append(Record("".join(self._open), self._began))
                 self._open = []
 

@@ -112,12 +112,20 @@ def read(text: str, spec: Json) -> Any:
 def _explained(text: str, error: Exception) -> Fault:
     """Return what the standard library says of the text: it counts characters, where the fast decoder counts bytes."""
     try:
-        json.loads(text, parse_float=str, parse_int=str)
+        json.loads(text, parse_float=str, parse_int=str, parse_constant=_refuse_constant)
     except json.JSONDecodeError as found:
         return Fault("syntax", found.msg[0].lower() + found.msg[1:], found.pos)
+    except Fault as fault:
+        return fault
     except RecursionError:
         return Fault("depth", "it is nested too deep")
+    if "\\ud" in text.lower():
+        return Fault("syntax", "a text holds half of a surrogate pair; ask the sender to write whole characters")
     return Fault("syntax", str(error).removeprefix("JSON is malformed: "))
+
+
+def _refuse_constant(name: str) -> None:
+    raise Fault("syntax", f"{name} is no JSON; ask the sender for null or a number")
 
 
 def _unique(pairs: list[tuple[str, Any]]) -> None:

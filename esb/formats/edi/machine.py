@@ -157,7 +157,7 @@ def follow(place: Place, tag: str) -> Step | None:
                 return _step(child, missing)
             if child.must:
                 missing.append(child)
-        if ring.tag == tag:
+        if ring.tag == tag and ring.loop is not None:
             return _step(ring.entry, missing)
         after, ring = ring.order + 1, ring.parent
     return _taken(place, REPEAT) if again else None

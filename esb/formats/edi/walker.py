@@ -214,8 +214,11 @@ class Walk:
     def _lost(self, tag: str, place: Place) -> bool:
         """Name the fault of a segment that cannot come here; return whether it counts as one."""
         if not tag:
-            self.fault("seg.empty", "there is an empty segment", "warning")
+            if self.machine.marks.terminator not in "\r\n":
+                self.fault("seg.empty", "there is an empty segment", "warning")
             return False
+        if not self.machine.guide.set:
+            return True  # a set without a guide: its segments are only counted
         shown = tag[:20]
         if tag in self.machine.tags:
             here = any(child.tag == tag for child in place.ring.children)

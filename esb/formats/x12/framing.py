@@ -18,8 +18,8 @@ WINDOW = 1 << 18
 """Bytes that are cut into segments at once."""
 
 _POSITIONS = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
-_IGNORED = re.compile("(?:[\\s\\x00\\x1a]|\u00ef\u00bb\u00bf)*")
-_ISA = re.compile(r"ISA(?=[^A-Za-z0-9\s])")
+_IGNORED = re.compile("(?:[ \\t\\r\\n\\f\\v\\x00\\x1a]|\u00ef\u00bb\u00bf)*")
+_ISA = re.compile(r"ISA(?=[^A-Za-z0-9 \t\r\n])")
 _NEWLINE = re.compile(r"[\r\n]*")
 _HEAD = 200
 _KEPT = 4096

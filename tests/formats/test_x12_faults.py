@@ -1,0 +1,200 @@
+"""For every fault: what people are told, and what the partner is told in the 997."""
+
+from __future__ import annotations
+
+import pytest
+
+from esb.testing.edi_kit import answers, codes, documents, interchange, order, read
+
+LINE = "PO1*1*10*EA*12.50**VP*SKU-1*UP*012345678905"
+
+FAULTS = [
+    ("REF*DP*038~", "REF*DP*038~XYZ*1~", "seg.unknown", ["AK3*XYZ*4**1"], "5"),
+    ("REF*DP*038~", "REF*DP*038~AK1*PO*1~", "seg.not-in-set", ["AK3*AK1*4**6"], "5"),
+    ("N3*1 Main St~", "N3*1 Main St~LQ*0*X~", "seg.unexpected", ["AK3*LQ*6*N1*2"], "5"),
+    ("N4*Springfield*IL*62701~", "N4*Springfield*IL*62701~N3*2 Main St~", "seg.order", ["AK3*N3*7*N1*7"], "5"),
+    ("BEG*00*SA*PO0001**20261121~", "", "seg.missing", ["AK3*BEG*2**3"], "5"),
+    ("N3*1 Main St~", "N3*1~N3*2~N3*3~", "seg.too-many", ["AK3*N3*7*N1*5"], "5"),
+    ("CTT*2~", "CTT*2~CTT*2~", "loop.too-many", ["AK3*CTT*11*CTT*4"], "5"),
+    ("BEG*00*SA*PO0001*", "BEG*00*SA**", "el.missing", ["AK3*BEG*2**8", "AK4*3*324*1"], "5"),
+    ("REF*DP*038", "REF*DP", "el.needed", ["AK3*REF*3**8", "AK4*2*127*2"], "5"),
+    ("*92*0042", "*92", "el.needed", ["AK3*N1*4*N1*8", "AK4*4*67*2"], "5"),
+    (LINE, "PO1*1**EA", "el.needed", ["AK3*PO1*7*PO1*8", "AK4*2*330*2"], "5"),
+    ("*VP*SKU-2", "*VP", "el.needed", ["AK3*PO1*9*PO1*8", "AK4*7*234*2"], "5"),
+    ("N3*1 Main St", "N3*1 Main St**x", "el.too-many", ["AK3*N3*5*N1*8", "AK4*3**3*x"], "5"),
+    ("*EA*", "*E*", "el.short", ["AK3*PO1*7*PO1*8", "AK4*3*355*4*E"], "5"),
+    ("*EA*", "*EACH*", "el.long", ["AK3*PO1*7*PO1*8", "AK4*3*355*5*EACH"], "5"),
+    ("*10*EA", "*ten*EA", "el.chars", ["AK3*PO1*7*PO1*8", "AK4*2*330*6*ten"], "5"),
+    ("*10*EA", "*+10*EA", "el.chars", ["AK3*PO1*7*PO1*8", "AK4*2*330*6*+10"], "5"),
+    ("*10*EA", "*1E1*EA", "el.chars", ["AK3*PO1*7*PO1*8", "AK4*2*330*6*1E1"], "5"),
+    ("Main St", "Main\x07St", "el.chars", ["AK3*N3*5*N1*8", "AK4*1*166*6"], "5"),
+    ("BEG*00*", "BEG*99*", "el.code", ["AK3*BEG*2**8", "AK4*1*353*7*99"], "5"),
+    ("**20261121", "**20261131", "el.date", ["AK3*BEG*2**8", "AK4*5*373*8*20261131"], "5"),
+    ("**20261121", "**20270229", "el.date", ["AK3*BEG*2**8", "AK4*5*373*8*20270229"], "5"),
+    ("**20261121", "**261121", "el.date", ["AK3*BEG*2**8", "AK4*5*373*8*261121"], "5"),
+    ("REF*DP*038~", "DTM*010*20261201*2561~", "el.time", ["AK3*DTM*3**8", "AK4*3*337*9*2561"], "5"),
+    ("SE*11", "SE*14", "set.count", [], "4"),
+    ("SE*11*0001", "SE*11*0002", "set.number", [], "3"),
+    ("CTT*2", "CTT*3", "set.check", [], "5"),
+    ("SE*11*0001~", "", "set.no-trailer", [], "2"),
+    ("ST*850*", "ST*999*", "set.unsupported", [], "1"),
+]
+
+
+@pytest.mark.parametrize(("old", "new", "code", "notes", "verdict"), FAULTS)
+def test_a_fault_is_named_and_answered(old: str, new: str, code: str, notes: list[str], verdict: str):
+    bad = order("0001", (old, new))
+    count = bad.count("~") if code not in ("set.count", "set.no-trailer") else 11
+    bad = bad.replace("SE*11*", f"SE*{count}*")
+
+    parts = read(interchange(order("0007"), bad, order("0008")))
+
+    assert [document["order"]["number"] for document in documents(parts)] == ["PO0007", "PO0008"]
+    refused = parts[1]
+    assert refused.error.startswith("x12: ") and "(ST 0001" in refused.error
+    assert "ask the partner to resend" in refused.error
+    assert [finding.code for finding in refused.findings] == [code]
+    assert refused.raw.startswith(b"ST*")
+    (ack,) = answers(parts)
+    name = "999" if code == "set.unsupported" else "850"
+    assert ack[ack.index(f"AK2*{name}*0001") + 1 : ack.index("AK2*850*0008")] == [*notes, f"AK5*R*{verdict}"]
+    assert ack[-4].startswith("AK9*P*3*3*2")
+
+
+def test_29_february_is_a_day_when_it_is_one():
+    parts = read(interchange(order("0001", ("**20261121", "**20280229"))))
+
+    assert documents(parts)[0]["order"]["date"] == "2028-02-29" and codes(parts) == []
+
+
+def test_all_faults_of_a_set_are_named_in_one_pass():
+    bad = order("0001", ("BEG*00", "BEG*99"), ("*EA*", "*EACH*"), ("*10*", "*x*"), ("SE*11", "SE*12"))
+
+    parts = read(interchange(bad))
+
+    assert codes(parts) == ["el.code", "el.chars", "el.long", "set.count"]
+    assert parts[0].error == (
+        "x12: BEG01 (purpose) '99' is not in the code list (ST 0001, segment 2) (and 3 more faults); "
+        "ask the partner to resend"
+    )
+    (ack,) = answers(parts)
+    assert ack[5:11] == [
+        "AK3*BEG*2**8", "AK4*1*353*7*99", "AK3*PO1*7*PO1*8", "AK4*2*330*6*x", "AK4*3*355*5*EACH", "AK5*R*5*4",
+    ]  # fmt: skip
+
+
+def test_a_finding_says_the_byte_and_the_line():
+    text = interchange(order("0001", ("*EA*", "*EACH*"))).replace("~", "~\r\n")
+
+    finding = read(text)[0].findings[0]
+
+    assert text.encode()[finding.offset :].startswith(b"PO1*1*10*EACH")
+    assert text[: finding.offset].count("\n") + 1 == finding.line == 9
+    assert finding.where == "segment 7 PO1, element 3"
+
+
+def test_findings_are_capped_and_the_rest_is_counted():
+    bad = order("0001", ("CTT*2~", "".join(f"PO1*{n}*x*EA~" for n in range(500))))
+
+    part = read(interchange(bad))[0]
+
+    assert len(part.findings) == 100 and "more faults" in part.error
+
+
+def test_a_set_number_that_comes_twice_is_refused():
+    parts = read(interchange(order("0001"), order("0001")))
+
+    assert parts[0].error == "" and "comes twice in the group" in parts[1].error
+    assert codes(parts) == ["set.duplicate"] and "AK5*R*23" in answers(parts)[0]
+
+
+def test_a_tolerated_fault_is_noted_and_the_document_goes_on():
+    parts = read(interchange(order("0001", ("N3*1 Main St", "N3*1 Main St**x"))), tolerate=["el.too-many"])
+
+    assert documents(parts)[0]["parties"]["ship_to"]["street"] == "1 Main St"
+    assert [finding.severity for finding in parts[0].findings] == ["warning"]
+    (ack,) = answers(parts)
+    assert "AK5*E*5" in ack and "AK9*E*1*1*1" in ack
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "ak9"),
+    [
+        ("GE*1*7", "GE*2*7", "grp.count", "AK9*E*2*1*1*5"),
+        ("GE*1*7", "GE*1*8", "grp.number", "AK9*E*1*1*1*4"),
+        ("GE*1*7~", "", "grp.no-trailer", "AK9*E*1*1*1*3"),
+        ("*7*X*", "*seven*X*", "grp.number-bad", "AK9*E*1*1*1*6"),
+        ("X*004010", "X*banana", "grp.version", "AK9*E*1*1*1*2"),
+    ],
+)
+def test_a_fault_of_the_group_is_an_exception_beside_its_documents(old: str, new: str, code: str, ak9: str):
+    text = interchange(order("0001")).replace(old, new)
+    text = text.replace("GE*1*7", "GE*1*seven") if code == "grp.number-bad" else text
+
+    parts = read(text)
+
+    assert len(documents(parts)) == 1
+    assert code in codes(parts)
+    assert any(part.error.startswith("x12: ") and "group" in part.error for part in parts)
+    assert ak9 in answers(parts)[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "code", "note"),
+    [
+        ("IEA*1*", "IEA*2*", "ich.count", "021"),
+        ("IEA*1*000000101", "IEA*1*000000102", "ich.number", "001"),
+        ("IEA*1*000000101~", "", "ich.eof", "023"),
+        ("*6112390050     *", "*               *", "ich.sender", "006"),
+        ("*000000101*0*P", "*00000010A*0*P", "ich.number-bad", "018"),
+        ("*0*P*", "*0*X*", "ich.flags", "020"),
+    ],
+)
+def test_a_fault_of_the_interchange_is_answered_with_a_ta1(old: str, new: str, code: str, note: str):
+    parts = read(interchange(order("0001")).replace(old, new))
+
+    assert len(documents(parts)) == 1
+    assert code in codes(parts)
+    ta1 = [segment for ack in answers(parts) for segment in ack if segment.startswith("TA1*")]
+    assert len(ta1) == 1 and ta1[0].endswith(f"*E*{note}")
+
+
+def test_control_numbers_are_equal_as_numbers():
+    parts = read(interchange(order("0001")).replace("GE*1*7", "GE*01*0007").replace("IEA*1*000000101", "IEA*1*101"))
+
+    assert codes(parts) == [] and len(documents(parts)) == 1
+
+
+def test_a_set_that_is_cut_by_the_end_of_the_file_is_refused_and_those_before_it_are_not():
+    text = interchange(order("0001"), order("0002"))
+
+    parts = read(text[: text.index("PO1", text.index("ST*850*0002"))])
+
+    assert [document["order"]["number"] for document in documents(parts)] == ["PO0001"]
+    assert codes(parts) == ["set.no-trailer", "grp.no-trailer", "ich.eof"]
+    assert "AK9*P*2*2*1*3" in answers(parts)[0]
+
+
+def test_a_new_interchange_ends_one_that_was_never_closed():
+    text = interchange(order("0001"))
+
+    parts = read(text.partition("GE*")[0] + text.replace("000000101", "000000102"))
+
+    assert len(documents(parts)) == 2 and codes(parts) == ["grp.no-trailer", "ich.eof"]
+
+
+def test_a_set_over_its_limit_is_refused_and_not_kept():
+    many = "".join(f"PO1*{n}*1*EA~" for n in range(5000))
+
+    parts = read(interchange(order("0001", ("CTT*2~", many), ("SE*11", "SE*5010"))), limit="20KB")
+
+    assert codes(parts) == ["set.too-large"] and len(parts[0].raw) <= 4096
+
+
+def test_segments_outside_of_everything_are_exceptions():
+    text = interchange(order("0001")).replace("GS*PO", "ZZZ*1~GS*PO").replace("GE*1", "SE*1*1~GE*1")
+
+    parts = read(text)
+
+    assert [part.raw for part in parts if part.error] == [b"ZZZ*1", b"SE*1*1"]
+    assert len(documents(parts)) == 1
