@@ -78,6 +78,21 @@ def test_a_plain_scalar_read_as_a_number_keeps_its_text(value):
         ('a: "x" y\n', "routes/a.yaml:1:8: error[E104]: a text goes on after its quotes; quote all of it"),
         ("a: @x\n", 'routes/a.yaml:1:4: error[E104]: a text cannot begin with "@"; quote it: "@x"'),
         ("a: 'x\n", "routes/a.yaml:1:4: error[E103]: a quote is opened and never closed; close it on the same line"),
+        (
+            "a: 1\n- b\n",
+            "routes/a.yaml:2:1: error[E103]: this does not belong to the keys above; keys of one level share a column",
+        ),
+        (
+            "x y\na: 1\n",
+            "routes/a.yaml:2:2: error[E103]: this is indented deeper than the keys above; "
+            "keys of one level share a column",
+        ),
+        ("a: [1,\n", "routes/a.yaml:2:1: error[E103]: a value is missing here; write a value, or leave the key out"),
+        (
+            "a: | text\n",
+            "routes/a.yaml:1:6: error[E103]: a text behind | or > begins on the next line; break the line here",
+        ),
+        ("a: *\n", "routes/a.yaml:1:5: error[E104]: a text cannot begin with * or &; quote it"),
         ("a: *x\n", 'routes/a.yaml:1:4: error[E109]: no anchor "&x" stands above this alias'),
         ("a: &x [*x]\n", 'routes/a.yaml:1:8: error[E109]: "*x" stands inside its own anchor'),
         (

@@ -302,6 +302,11 @@ def _choice(problem: Problem) -> list[Diagnostic]:
     return [problem.finding("E206", f'{problem.name} cannot be "{given}"', help=meant(given, known), note=note)]
 
 
+def _no_value(problem: Problem) -> list[Diagnostic]:
+    advice = f"write it alone, {problem.name.strip(chr(34))}: and nothing behind it"
+    return [problem.finding("E205", f"{problem.name} takes no value", help=advice)]
+
+
 def _bound(problem: Problem) -> list[Diagnostic]:
     key, words = _BOUNDS[problem.type]
     text = f"{problem.name} must be {words} {problem.context.get(key)}, not {_shown(problem.given)}"
@@ -362,6 +367,7 @@ _EXPLAINED: Mapping[str, Callable[[Problem], list[Diagnostic]]] = {
     "union_tag_not_found": _unknown_type,
     "literal_error": _choice,
     "enum": _choice,
+    "none_required": _no_value,
     "string_pattern_mismatch": _pattern,
     "expression": _expression,
     "value_error": _raised,

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel
 from ruamel.yaml import YAML
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.emitter import RoundTripEmitter
 from ruamel.yaml.error import YAMLError
 from ruamel.yaml.resolver import BaseResolver
@@ -96,13 +96,12 @@ def _canonical(value: Any) -> None:
     """Quote paths and put the id of a step first, in place."""
     if isinstance(value, CommentedMap):
         _id_first(value)
-        for key, item in value.items():
-            value[key] = _quoted(item)
-            _canonical(value[key])
-    elif isinstance(value, list):
-        for number, item in enumerate(value):
-            value[number] = _quoted(item)
-            _canonical(value[number])
+    if not isinstance(value, CommentedMap | CommentedSeq):
+        return
+    for key, item in list(value.items()) if isinstance(value, CommentedMap) else list(enumerate(value)):
+        empty = type(item) is str and not item and value.fa.flow_style()
+        value[key] = "null" if empty else _quoted(item)  # between braces an empty value would come out as a text
+        _canonical(value[key])
 
 
 def _quoted(value: Any) -> Any:
