@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import os
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -73,4 +74,5 @@ def _replace(path: Path, text: str) -> None:
     """Put the new text in place in one stroke: an interrupted run leaves the old file or the new one."""
     fresh = path.with_name(f".{path.name}.fmt")
     fresh.write_text(text, encoding="utf-8", newline="\n")
+    shutil.copymode(path, fresh)
     fresh.replace(path)

@@ -59,10 +59,11 @@ class Builder:
 
     project: Project
     library: Library = field(init=False)
+    view: View = field(init=False)
     policies: dict[str, Policy] = field(init=False)
 
     def __post_init__(self) -> None:
-        self.library = Library(self.project)
+        self.library, self.view = Library(self.project), View(self.project)
         self.policies = {}
 
     def pieces(self) -> Iterator[tuple[str, Callable[[], Any]]]:
@@ -164,7 +165,7 @@ class Builder:
 
         One that nothing is sent to today may still get messages that were taken in under an older release.
         """
-        named = [(file, name) for file, name in View(self.project).used if name.kind == "endpoint"]
+        named = [(file, name) for file, name in self.view.used if name.kind == "endpoint"]
         feeding = {name.name for _, name in named if name.loc == ("from", "endpoint")}
         sent = {name.name for _, name in named if name.loc != ("from", "endpoint")}
         able = [name for name, spec in self.project.endpoints.items() if spec.delivers]

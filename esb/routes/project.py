@@ -171,6 +171,17 @@ class _Loader:
                 advice = f"move it to {path.parts[0]}/{path.name}"
                 text = f"{path.parts[0]}/ has no folders; nobody reads this file"
                 self.findings.append(Diagnostic("W113", text, place, "warning", help=advice))
+            elif self._is_nameless_contract(path):
+                text = "this contract has no version, so no route can name it"
+                advice = f"rename it to {path.stem}@1{path.suffix}"
+                self.findings.append(Diagnostic("W115", text, place, "warning", help=advice))
+
+    def _is_nameless_contract(self, path: PurePosixPath) -> bool:
+        """Whether a schema has no version, and no other schema refers to it."""
+        if path.parts[0] != "schemas" or path.suffix not in {".json", ".xsd"} or "@" in path.name:
+            return False
+        schemas = self._under("schemas", (path.suffix,))
+        return not any(other != path and path.name.encode() in self.files[str(other)] for other in schemas)
 
     def _all(self, places: Mapping[str, str], choose: Callable[[Any], Any]) -> dict[str, Any]:
         read_all = ((name, self._read(file, choose)) for name, file in places.items())

@@ -67,13 +67,18 @@ def test_names_come_from_the_paths_of_files():
             "transforms/tables/eu/sites.csv": b"key,value\n",
             "schemas/acme/order@2.json": b"{}",
             "schemas/order@1.xsd": b"<x/>",
-            "schemas/notes.json": b"{}",
+            "schemas/types.xsd": b"<x/>",
+            "schemas/all@1.xsd": b"<x include='types.xsd'/>",
         }
     )
 
     assert found.places["transform"] == {"acme/order": "transforms/acme/order.yaml"}
     assert found.places["table"] == {"eu/sites": "transforms/tables/eu/sites.csv"}
-    assert found.places["contract"] == {"acme/order@2": "schemas/acme/order@2.json", "order@1": "schemas/order@1.xsd"}
+    assert found.places["contract"] == {
+        "acme/order@2": "schemas/acme/order@2.json",
+        "all@1": "schemas/all@1.xsd",
+        "order@1": "schemas/order@1.xsd",
+    }
     assert found.findings == ()
 
 

@@ -144,6 +144,8 @@ def unused(view: View) -> Iterator[Diagnostic]:
         ("transform", "W322", "no route uses it"),
         ("table", "W324", "no step or transform uses it"),
     ):
+        if kind == "table" and len(view.project.transforms) < len(view.project.places["transform"]):
+            continue  # a transform that could not be read may use any table
         for name in view.project.places[kind]:
             if (kind, name) not in used:
                 text = f'{kind} "{name}" is not used'
@@ -172,6 +174,8 @@ def callable_routes(view: View) -> Iterator[Diagnostic]:
 
 def silent_events(view: View) -> Iterator[Diagnostic]:
     """Warn of subscriptions to events that no route of this project publishes."""
+    if len(view.project.routes) < len(view.project.places["route"]):
+        return  # a route that could not be read may publish anything
     published = [named.name for _, named in view.used if named.kind == "event" and named.loc[:1] != ("from",)]
     for name, route in view.project.routes.items():
         if route.from_ is None or route.from_.event is None:
