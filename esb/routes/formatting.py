@@ -19,7 +19,7 @@ from esb.errors import DefinitionError
 from esb.expressions import is_path
 from esb.reading import Document, read
 from esb.routes.definition import PartnerSpec, ProjectSpec, RouteSpec
-from esb.routes.diagnose import BESIDE
+from esb.routes.explanations import BESIDE
 from esb.routes.parts import ENDPOINTS, TRANSFORMS
 from esb.routes.project import PROJECT_FILE
 from esb.routes.walk import keys_of

@@ -7,7 +7,8 @@ from pydantic import Field, ValidationError
 from pydantic_core import core_schema
 
 from esb.reading import read
-from esb.routes.diagnose import Problem, explain, findings_of
+from esb.routes.diagnose import findings_of
+from esb.routes.explanations import Problem, explain
 from esb.routes.nearest import listed, meant, nearest
 from esb.routes.walk import Spot
 from esb.specs import Duration, Spec
