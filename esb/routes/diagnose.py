@@ -70,13 +70,13 @@ _ALMOST = {"yes", "no", "on", "off", "y", "n", "t", "f", "true", "false", "0", "
 
 def almost_booleans(document: Document, model: type[BaseModel], what: str) -> list[Diagnostic]:
     """Return the findings for words and numbers that pydantic takes for true or false, and the other way round."""
-    found = []
+    found: list[Diagnostic] = []
     for loc, node in _leaves(document.root, ()):
         if not (isinstance(node.data, bool) or str(node.data).lower() in _ALMOST):
             continue
         spot = walk(model, loc)
-        kinds = {kind for _, kind in spot.kinds}
-        wanted = bool if kinds == {bool} else int if kinds == {int} else None
+        kinds = [kind for _, kind in spot.kinds]
+        wanted = bool if kinds == [bool] else int if kinds == [int] else None
         if wanted is not None and isinstance(node.data, bool) != (wanted is bool):
             kind = "bool_type" if wanted is bool else "int_type"
             problem = Problem(kind, {}, node.data, "", spot, walk(model, loc[:-1]), document, document.find(loc), what)
