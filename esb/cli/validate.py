@@ -19,7 +19,8 @@ def command(
     project: ProjectDir = Path(),
     json: AsJson = False,
     form: Annotated[
-        Literal["human", "json", "github"], typer.Option("--format", help="For people, programs, or a build server's page.")
+        Literal["human", "json", "github"],
+        typer.Option("--format", help="For people, programs, or a build server's page."),
     ] = "human",
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
 ) -> int:
