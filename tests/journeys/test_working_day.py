@@ -105,6 +105,12 @@ async def test_five_kills_on_rabbitmq_lose_nothing_and_repeat_nothing(site: Any,
 async def test_a_broker_that_is_killed_and_restarted_under_load_loses_nothing(site: Any, postgres_url: str):
     with RabbitNode() as own:
         plant, day = site.plant("real", own.url, postgres_url), working_day()
+        await plant.start()
+        await plant.stop()
+        # A 3.10 node that is killed within moments of declaring a queue may forget it (its directory is not on
+        # disk yet), and the queue comes back without a leader. A day begins on queues that were there yesterday.
+        own.ctl("stop_app")
+        own.ctl("start_app")
 
         async def disturb() -> None:
             while len(site.erp.effects) < 10:
