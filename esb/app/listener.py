@@ -9,9 +9,13 @@ from typing import Any
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 from starlette.routing import BaseRoute
 
 from esb.errors import UsageError
+from esb.management.api import problem
 
 
 class _Server(uvicorn.Server):
@@ -29,7 +33,7 @@ class Listener:
     def __init__(self, routes: Sequence[BaseRoute], address: tuple[str, int]) -> None:
         self._host, self._port = address
         config = uvicorn.Config(
-            Starlette(routes=list(routes)),
+            Starlette(routes=list(routes), exception_handlers={HTTPException: _problem}),
             loop="none",
             http="httptools",
             lifespan="off",
@@ -77,3 +81,14 @@ class Listener:
     def stop(self) -> None:
         """Finish the requests under way, take no more."""
         self._server.should_exit = True
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    """Answer a request that meets no handler as every other refusal: with problem details."""
+    assert isinstance(error, HTTPException)
+    if error.status_code == 405:
+        answer = problem(405, "method-not-allowed", f"{request.method} is not for this address.")
+    else:
+        answer = problem(error.status_code, "not-found", "Nothing is served at this address.")
+    answer.headers.update(error.headers or {})
+    return answer
