@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -44,6 +45,14 @@ _intakes = (
     .where(intake_keys.c.folded == bindparam("folded"))
     .order_by(intake_keys.c.at.desc(), intake_keys.c.id)
 )
+_begun = (
+    select(journal.c.message_id)
+    .distinct()
+    .where(journal.c.message_id >= bindparam("first"), journal.c.message_id < bindparam("after"))
+    .limit(bindparam("most"))
+)
+_BEGINNING = re.compile(r"[0-9a-f]{8,31}")
+"""The beginning of an id, as tables show it: long enough to name few, too short to be one."""
 _taken = select(intake_keys).where(one_of(intake_keys.c.message_id, "ids"))
 
 
@@ -52,8 +61,8 @@ async def append(connection: AsyncConnection, records: Sequence[Record]) -> None
     await _insert.write(connection, sorted([_row(record) for record in records]))
     keys: dict[tuple[str, str, str], float] = {}
     for record in records:
-        for term in _terms(record):
-            keys.setdefault((fold(term), clean(term)[:200], record.message_id), record.at)
+        for term, message_id in _terms(record):
+            keys.setdefault((fold(term), clean(term)[:200], message_id), record.at)
     await _insert_keys.write(connection, sorted([(*key, at) for key, at in keys.items()]))
 
 
@@ -61,7 +70,7 @@ async def search(connection: AsyncConnection, key: str, limit: int) -> list[Reco
     """Return the newest `limit` records of messages known by this key: as it is written first, then in any case.
 
     Each of the two runs in the order of time. The key is a business key's value, the name or the sender's key of a
-    delivery, a message id or a correlation id.
+    delivery, a message id (or its beginning, if nothing else is called so) or a correlation id.
     """
     if not key or limit < 1:
         return []
@@ -77,6 +86,9 @@ async def search(connection: AsyncConnection, key: str, limit: int) -> list[Reco
         seen = {record.id for record in found}
         more = [record for record in await _family(connection, folded - exact, limit) if record.id not in seen]
         found += more[-(limit - len(found)) :]
+    if not found and _BEGINNING.fullmatch(key):
+        begun = await connection.execute(_begun, {"first": key, "after": f"{key}g", "most": limit})
+        found = await _family(connection, {row.message_id for row in begun}, limit)
     return found
 
 
@@ -137,12 +149,16 @@ def decode_keys(text: str) -> tuple[BusinessKey, ...]:
     return _decode(text) if text != "[]" else ()
 
 
-def _terms(record: Record) -> Iterable[str]:
-    """Return what a person may know the message by."""
+def _terms(record: Record) -> Iterable[tuple[str, str]]:
+    """Return what a person may know a message by, and which message.
+
+    What a delivery is told to hold has its keys for itself: order 1 of a file must not find the file's other orders.
+    """
+    received = record.kind == "received"
     for key in record.keys:
-        yield key.value
-    if record.kind == "received" and record.text:
-        yield record.text  # the name of the file
+        yield key.value, record.child if received and record.child else record.message_id
+    if received and record.text:
+        yield record.text, record.message_id  # the name of the file
 
 
 def _by_time(record: Record) -> tuple[float, str]:

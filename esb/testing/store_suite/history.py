@@ -96,6 +96,32 @@ async def a_message_is_found_by_its_business_key(store: Store) -> None:
 
 
 @promise
+async def the_key_of_one_document_does_not_find_the_others_of_its_file(store: Store) -> None:
+    other = BusinessKey("order", "PO-2")
+    held = [("1", "m1", ORDER), ("2", "m2", other)]
+    await store.append(
+        [
+            line(name, "file", kind="received", text="orders.x12", child=child, correlation_id=child, keys=(key,))
+            for name, child, key in held
+        ]
+    )
+    await store.append([line("3", "m1", at=2.0, correlation_id="m1"), line("4", "m2", at=3.0, correlation_id="m2")])
+
+    assert _ids(await store.search("PO-10045")) == ["1", "3"]
+    assert _ids(await store.search("PO-2")) == ["2", "4"]
+    assert _ids(await store.search("orders.x12")) == ["1", "2"]
+
+
+@promise
+async def the_beginning_of_an_id_finds_it(store: Store) -> None:
+    await store.append([line("1", "0123456789abcdef" * 2), line("2", "0123456780abcdef" * 2, at=2.0)])
+
+    assert _ids(await store.search("012345678")) == ["1", "2"]
+    assert _ids(await store.search("0123456789ab")) == ["1"]
+    assert _ids(await store.search("fedcba98")) == []
+
+
+@promise
 async def a_message_is_found_by_its_id_and_by_its_correlation(store: Store) -> None:
     await store.append([line("1", "m1", correlation_id="c1"), line("2", "m2", at=2.0, correlation_id="c1")])
 
