@@ -12,12 +12,11 @@ from esb.cli.find import as_data
 from esb.cli.options import AsJson, ProjectDir, StoreUrl, settings_of
 from esb.cli.output import emit, table
 from esb.cli.run import run_async
-from esb.errors import UsageError
-from esb.management.trace import clock_text, find, trace
+from esb.management.trace import clock_text, one
 
 
 def command(
-    identity: Annotated[str, typer.Argument(metavar="ID", help="A message id, or anything `esb find` knows.")],
+    identity: Annotated[str, typer.Argument(metavar="ID", help="A message id, its beginning, or what find knows.")],
     project: ProjectDir = Path(),
     store: StoreUrl = "",
     json: AsJson = False,
@@ -28,13 +27,7 @@ def command(
 
 async def _trace(identity: str, project: Path, store: str, json: bool) -> None:
     async with opened(settings_of(project, store=store)) as open_:
-        found = await trace(open_, identity)
-        if not found.records:
-            named = await find(open_, identity, 2)
-            if len(named) != 1:
-                what = "names several messages; give an id" if named else "is not known here"
-                raise UsageError(f"{identity!r} {what} (esb find {identity})")
-            found = named[0]
+        found = await one(open_, identity)
     if json:
         emit(as_data(found))
         return

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 
 from msgspec import Struct
 
+from esb.errors import UsageError
 from esb.ports import Store
 from esb.records import Parked, ParkedFilter, Record
 
@@ -48,6 +49,23 @@ async def trace(store: Store, identity: str) -> Trace:
     fates = tuple(_fates(records, waiting))
     sentence, waits_on = _sentence(identity, records, fates, waiting)
     return Trace(identity, sentence, waits_on, fates, tuple(records), tuple(waiting))
+
+
+async def one(store: Store, name: str) -> Trace:
+    """Return the trace of a message id, of the beginning of one, or of the one message that is known by this name.
+
+    Raises:
+        UsageError: Nothing, or more than one message, is called so.
+    """
+    found = await trace(store, name)
+    if found.records:
+        return found
+    begun = {record.message_id for record in await store.search(name, 200) if record.message_id.startswith(name)}
+    named = [await trace(store, identity) for identity in begun] or await find(store, name, 2)
+    if len(named) == 1:
+        return named[0]
+    what = "names several messages; give an id" if named else "is not known here"
+    raise UsageError(f"{name!r} {what} (esb find {name})")
 
 
 _RANK = {"received": 0, "note": 1, "routed": 2, "sent": 3, "published": 3, "held": 4, "retry": 5, "delivered": 7}
