@@ -21,6 +21,8 @@ def search(memory: Memory, key: str, limit: int) -> list[Record]:
     if room and others:
         seen = {line.id for line in found}
         found += [line for line in _family(memory, others) if line.id not in seen][-room:]
+    if not found and 8 <= len(key) < 32:
+        found = _family(memory, {one for one in _ids(memory) if one.startswith(key)})[-limit:]
     return found
 
 
@@ -39,10 +41,15 @@ def history(memory: Memory, message_id: str) -> list[Record]:
     return sorted(({line.id: line for line in _family(memory, related)} | found).values(), key=_by_time)
 
 
+def _ids(memory: Memory) -> set[str]:
+    return {line.message_id for line in memory.journal.values()}
+
+
 def _names(memory: Memory) -> Iterable[tuple[str, str]]:
     for line in memory.journal.values():
-        yield from ((key.value, line.message_id) for key in line.keys)
-        if line.kind == "received" and line.text:
+        received = line.kind == "received"
+        yield from ((key.value, line.child if received and line.child else line.message_id) for key in line.keys)
+        if received and line.text:
             yield line.text, line.message_id
     for row in memory.taken.values():
         yield row.key.key, row.key.message_id
