@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute
 
-from esb.errors import UsageError
+from esb.errors import EsbError, UsageError
 from esb.management.api import problem
 
 
@@ -33,7 +33,7 @@ class Listener:
     def __init__(self, routes: Sequence[BaseRoute], address: tuple[str, int]) -> None:
         self._host, self._port = address
         config = uvicorn.Config(
-            Starlette(routes=list(routes), exception_handlers={HTTPException: _problem}),
+            Starlette(routes=list(routes), exception_handlers={HTTPException: _problem, EsbError: _unavailable}),
             loop="none",
             http="httptools",
             lifespan="off",
@@ -91,4 +91,11 @@ async def _problem(request: Request, error: Exception) -> Response:
     else:
         answer = problem(error.status_code, "not-found", "Nothing is served at this address.")
     answer.headers.update(error.headers or {})
+    return answer
+
+
+async def _unavailable(request: Request, error: Exception) -> Response:
+    """Answer what cannot be looked up while the store or the channel is out of reach."""
+    answer = problem(503, "unavailable", "What is asked for is out of reach; ask again later.")
+    answer.headers["Retry-After"] = "5"
     return answer

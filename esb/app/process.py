@@ -49,6 +49,7 @@ class Process:
         self._roles: list[Any] = []
         self._tasks: list[asyncio.Task[Any]] = []
         self._stopping = asyncio.Event()
+        self._failure: Exception | None = None
         self.listener: Listener | None = None
 
     async def open(self) -> None:
@@ -89,7 +90,11 @@ class Process:
         return self._sinks[endpoint]
 
     async def run(self, once: bool = False) -> None:
-        """Start the roles and work until stopped; with `once`, until what was there has been processed."""
+        """Start the roles and work until stopped; with `once`, until what was there has been processed.
+
+        Raises:
+            EsbError: A role could not go on; what was under way has been finished or returned.
+        """
         watchdog = Watchdog(self.clock, self.log)
         watchdog.start()
         try:
@@ -105,6 +110,8 @@ class Process:
         finally:
             watchdog.stop()
             await self._drain(pollers)
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """Ask the process to drain and end; safe to call from a signal handler, more than once."""
@@ -126,7 +133,7 @@ class Process:
         if "delivery" in roles:
             self._roles.extend(Deliverer(self.bus, name, self.sink(name)) for name in plan.deliveries)
         if "recorder" in roles:
-            self._roles.append(Recorder(self.bus))
+            self._roles.append(Recorder(self.bus, written=self.metrics.count))
         self._tasks.extend(self._spawn(role.run, type(role).__name__) for role in self._roles)
 
     def _has_channel(self, name: str) -> bool:
@@ -165,20 +172,23 @@ class Process:
         return self.clock.spawn(self._guarded(work, name), name)
 
     async def _guarded(self, work: Callable[[], Any], name: str) -> None:
-        """Run a role; one that ends by a fault of ours takes the process with it, so that it is started again."""
+        """Run a role; one that ends by a failure takes the process with it, so that it is started again."""
         try:
             await work()
         except asyncio.CancelledError:
             raise
         except Exception as error:
-            self.log.error("role.failed", role=name, reason=str(error), exc_info=True)
+            known = isinstance(error, EsbError)
+            self.log.error("role.failed", role=name, reason=str(error) if known else repr(error), exc_info=not known)
+            self._failure = (
+                error if known else EsbError(f"{name} failed by a fault of esb's own: {error!r}; see the log")
+            )
             self._stopping.set()
-            raise
 
     async def _finish_once(self, pollers: list[asyncio.Task[Any]]) -> None:
         """Wait until the sources have nothing and the channels are empty but for what waits for a later try."""
         if pollers:
-            await asyncio.gather(*pollers)
+            await asyncio.wait(pollers)
         names = [spec.name for spec in self.releases.current.topology.channels]
         quiet = 0
         while quiet < 2 and not self._stopping.is_set():

@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter as Tally
+from collections.abc import Iterable, Mapping
 
 from prometheus_client import CollectorRegistry, Counter, Gauge
 from prometheus_client.exposition import generate_latest
 
 from esb.envelope import Depth
-from esb.ports import Journal
 from esb.records import Record
 
 
 class Metrics:
-    """Counts of one process, and gauges that are read when someone scrapes."""
+    """Counts of one process, and gauges that are read when someone scrapes.
+
+    `totals` counts the records by kind; of those that tell of a receipt, only the ones that name a document.
+    """
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
+        self.totals: Tally[str] = Tally()
         labels = ["kind", "route", "place"]
         self._messages = Counter("esb_records", "History records.", labels, registry=self.registry)
         self._ready = self._gauge("esb_channel_ready_messages", "Messages ready to be lent.", "channel")
@@ -33,6 +37,7 @@ class Metrics:
         """Count records as the recorder writes them."""
         for record in records:
             self._messages.labels(record.kind, record.route, record.place).inc()
+            self.totals[record.kind] += record.kind != "received" or bool(record.child)
 
     def render(self, depths: Mapping[str, Depth], breakers: Mapping[str, str], parked: Mapping[str, int]) -> bytes:
         """Return the text that Prometheus scrapes."""
@@ -46,15 +51,3 @@ class Metrics:
         for name in ("invalid", "rejected", "throttled", "transient", "unknown", "bug", ""):
             self._parked.labels(name or "hold").set(parked.get(name, 0))
         return generate_latest(self.registry)
-
-
-class CountingJournal:
-    """Wraps a store's journal so that what is appended is counted, too."""
-
-    def __init__(self, journal: Journal, metrics: Metrics) -> None:
-        self._journal, self._metrics = journal, metrics
-
-    async def append(self, records: Sequence[Record]) -> None:
-        """Append, then count: what failed is not counted twice."""
-        await self._journal.append(records)
-        self._metrics.count(records)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
@@ -18,8 +18,9 @@ from esb.runtime.lending import Lending
 class Recorder:
     """Commits, then acks. `esb.dead` and the journal are only transport; the store is where people look."""
 
-    def __init__(self, bus: Bus, poll: float = 0.5) -> None:
-        self._bus, self._poll = bus, poll
+    def __init__(self, bus: Bus, poll: float = 0.5, written: Callable[[Sequence[Record]], None] | None = None) -> None:
+        """Take work from a bus; `written` is told what is in the store now (metrics)."""
+        self._bus, self._poll, self._written = bus, poll, written
         self._journal = Lending(bus, "journal", self._append, 1)
         self._dead = Lending(bus, "dead", self._park, 1)
         self._running = True
@@ -49,6 +50,8 @@ class Recorder:
             except msgspec.MsgspecError as error:
                 self._bus.log.error("journal.unreadable", id=delivery.packet.id, reason=str(error))
         await self._bus.store.append(records)
+        if self._written is not None:
+            self._written(records)
         await self._bus.channel.settle([Ack(delivery) for delivery in deliveries])
         return ()
 
