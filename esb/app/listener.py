@@ -49,8 +49,8 @@ class Listener:
 
     @property
     def port(self) -> int:
-        """Return the port that is listened on."""
-        return int(self._socket.getsockname()[1]) if self._socket is not None else self._port
+        """Return the port that is, or was, listened on."""
+        return self._port
 
     def bind(self) -> None:
         """Take the address.
@@ -69,7 +69,7 @@ class Listener:
             raise UsageError(f"cannot listen on {self._host}:{self._port}: {error.strerror}; {hint}") from error
         taken.listen(2048)
         taken.setblocking(False)
-        self._socket = taken
+        self._socket, self._port = taken, int(taken.getsockname()[1])
 
     async def serve(self) -> None:
         """Serve until stopped."""

@@ -10,7 +10,7 @@ import typer
 from typer.exceptions import TyperException
 
 from esb.cli.output import Console, complain
-from esb.errors import ChannelError, DefinitionError, EndpointError, MessageError, StoreError, UsageError
+from esb.errors import ChannelError, DefinitionError, EndpointError, EsbError, MessageError, StoreError, UsageError
 
 COMMANDS = {
     "init": "init",
@@ -33,7 +33,7 @@ COMMANDS = {
 }
 """Verb to module of this package. A module has `command` (one function) or `app` (verbs of its own)."""
 
-DONE, FAILED, USAGE, DATA, UNREACHABLE, UNUSABLE = 0, 1, 64, 65, 69, 78
+DONE, FAILED, USAGE, DATA, UNREACHABLE, FAULT, UNUSABLE = 0, 1, 64, 65, 69, 70, 78
 
 
 def build(argv: list[str]) -> typer.Typer:
@@ -73,7 +73,10 @@ def _version(
 
 
 def main(argv: list[str] | None = None) -> None:
-    """Run one command and exit: 0 done, 1 the check failed, 64 usage, 65 data, 69 unreachable, 78 unusable project."""
+    """Run one command and exit.
+
+    0 done, 1 the check failed, 64 usage, 65 data, 69 unreachable, 70 a fault of ours, 78 unusable project.
+    """
     sys.exit(run(sys.argv[1:] if argv is None else argv))
 
 
@@ -97,5 +100,7 @@ def run(argv: list[str]) -> int:
         return complain(err, error, UNUSABLE)
     except MessageError as error:
         return complain(err, error, DATA)
-    except (ChannelError, StoreError, EndpointError) as error:
+    except (ChannelError, StoreError, EndpointError, OSError) as error:
         return complain(err, error, UNREACHABLE)
+    except EsbError as error:
+        return complain(err, error, FAULT)

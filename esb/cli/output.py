@@ -21,7 +21,7 @@ def Console(stderr: bool = False) -> RichConsole:  # noqa: N802 - it stands for 
     return RichConsole(stderr=stderr, highlight=False, soft_wrap=True)
 
 
-def complain(err: RichConsole, error: EsbError, code: int) -> int:
+def complain(err: RichConsole, error: EsbError | OSError, code: int) -> int:
     """Say what is wrong, with the places of a definition error, and return the exit code."""
     if isinstance(error, DefinitionError) and error.diagnostics:
         for diagnostic in error.diagnostics:

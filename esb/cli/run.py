@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import signal
 import sys
+from collections import Counter
 from collections.abc import Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 import uvloop
 
+from esb.app import usable
 from esb.app.process import Process, serve
-from esb.cli.options import ChannelUrl, ProjectDir, StoreUrl, settings_of
+from esb.cli.options import AsJson, ChannelUrl, ProjectDir, StoreUrl, settings_of
+from esb.cli.output import emit
+from esb.cli.progress import progress, wanted
 from esb.runtime.clock import SystemClock
 from esb.runtime.supervisor import Supervisor
 from esb.settings import ROLES, Settings
@@ -30,32 +36,54 @@ def command(
     log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "",
     log_format: Annotated[str, typer.Option(help="auto, json or console.")] = "",
     log_file: Annotated[str, typer.Option(help="A file that is rotated by size; default: stderr.")] = "",
-) -> None:
-    """Carry messages: by default everything in one process, with the embedded channel and store."""
+    json: AsJson = False,
+) -> int:
+    """Carry messages: by default everything in one process, with the embedded channel and store.
+
+    On a terminal a line at its foot counts; with --json the counts are printed when the run ends.
+    """
     settings = settings_of(
         project, channel, store, roles=role, workers=workers, listen=listen,
         log_level=log_level, log_format=log_format, log_file=log_file,
     )  # fmt: skip
     if settings.workers > 1 and not once:
-        uvloop.run(_supervise(settings))
-    else:
-        uvloop.run(_serve(settings, once))
+        return int(uvloop.run(_supervise(settings)))
+    totals = uvloop.run(_watched(settings, once) if wanted(settings) else _serve(Process(settings), once))
+    if json:
+        emit(dict(sorted(totals.items())))
+    return 0
 
 
-async def _serve(settings: Settings, once: bool) -> None:
-    process = Process(settings)
+async def _serve(process: Process, once: bool) -> Counter[str]:
+    """Run a process to its end; return how many records of each kind it wrote."""
     _on_stop(process.stop)
     await serve(process, once)
+    return process.metrics.totals
 
 
-async def _supervise(settings: Settings) -> None:
+async def _watched(settings: Settings, once: bool) -> Counter[str]:
+    """Run a process under the eyes of a person: a line that counts, and above it only what needs attention."""
+    with progress() as shown:
+        quiet = settings.log_level if settings.log_level != "info" else "warning"
+        process = Process(replace(settings, log_level=quiet, log_format="console"))
+        drawing = asyncio.create_task(shown.watch(process))
+        try:
+            return await _serve(process, once)
+        finally:
+            drawing.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await drawing
+
+
+async def _supervise(settings: Settings) -> int:
     """Start one process with every role that was asked for, and the rest with those that may be many."""
+    usable(settings.project)
     process = Process(settings)
     many = [role for role in settings.roles if role != "intake"]
     lines = [_line(settings, settings.roles), *(_line(settings, tuple(many)) for _ in range(settings.workers - 1))]
     supervisor = Supervisor(lines, SystemClock(), process.log, settings.drain)
     _on_stop(supervisor.stop)
-    await supervisor.run()
+    return await supervisor.run()
 
 
 def _line(settings: Settings, roles: tuple[str, ...]) -> list[str]:
@@ -67,7 +95,8 @@ def _line(settings: Settings, roles: tuple[str, ...]) -> list[str]:
         "--workers": "1",
         "--listen": settings.listen,
         "--log-level": settings.log_level,
-        "--log-format": settings.log_format,
+        # Several processes cannot share the foot of one terminal.
+        "--log-format": "console" if settings.log_format == "auto" and sys.stderr.isatty() else settings.log_format,
         "--log-file": settings.log_file,
     }
     return ["run", *(word for flag, value in flags.items() if value for word in (flag, value))]

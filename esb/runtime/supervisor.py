@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from esb.ports import Clock, Log
 
 _FIRST, _LONGEST = 0.5, 30.0
+_HOPELESS = (64, 78)
+"""Exit codes of wrong usage and of an unusable project: starting again would only say the same again."""
 
 
 class Supervisor:
@@ -21,12 +23,12 @@ class Supervisor:
         self._stopping = asyncio.Event()
 
     async def run(self) -> int:
-        """Work until stopped; return 0, or 69 if a child could never start."""
+        """Work until stopped and return 0; or until a child says that no start can succeed, and return its code."""
         keepers = [
             self._clock.spawn(self._keep(slot, line), f"worker {slot}") for slot, line in enumerate(self._commands)
         ]
-        await asyncio.gather(*keepers)
-        return 0
+        codes: list[int] = await asyncio.gather(*keepers)
+        return max(codes)
 
     def stop(self) -> None:
         """Ask every child to drain; the ones that do not end in time are killed."""
@@ -35,7 +37,7 @@ class Supervisor:
             if child.returncode is None:
                 child.send_signal(signal.SIGTERM)
 
-    async def _keep(self, slot: int, line: Sequence[str]) -> None:
+    async def _keep(self, slot: int, line: Sequence[str]) -> int:
         pause = _FIRST
         while not self._stopping.is_set():
             started = self._clock.now()
@@ -44,10 +46,14 @@ class Supervisor:
             self._log.info("worker.started", slot=slot, pid=child.pid)
             code = await self._wait(child)
             if self._stopping.is_set():
-                return
+                return 0
             self._log.error("worker.died", slot=slot, pid=child.pid, code=code)
+            if code in _HOPELESS:
+                self.stop()
+                return code
             pause = _FIRST if self._clock.now() - started > _LONGEST else min(pause * 2, _LONGEST)
             await self._pause(pause)
+        return 0
 
     async def _wait(self, child: asyncio.subprocess.Process) -> int:
         ended = self._clock.spawn(child.wait(), "child")
