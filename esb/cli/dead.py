@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -32,7 +32,9 @@ def list_(
     project: ProjectDir = Path(),
     store: StoreUrl = "",
     json: AsJson = False,
-    state: Annotated[str, typer.Option(help="open, retried, released, discarded or all.")] = "open",
+    state: Annotated[
+        Literal["open", "retried", "released", "discarded", "all"], typer.Option(help="Which of them.")
+    ] = "open",
     route: Annotated[str, typer.Option(help="Of this route.")] = "",
     place: Place = "",
     key: Annotated[str, typer.Option(help="With this business key.")] = "",
@@ -41,7 +43,11 @@ def list_(
 ) -> None:
     """List what waits for a person, oldest first."""
     where = ParkedFilter(
-        state=None if state == "all" else state, place=place or None, route=route or None, key=key or None, limit=limit
+        state=None if state == "all" else state,
+        place=place or None,
+        route=route or None,
+        key=key or None,
+        limit=100_000 if groups else limit,
     )
     run_async(_list(settings_store(project, store), where, json, groups))
 
@@ -54,21 +60,30 @@ def settings_store(project: Path, store: str) -> tuple[Path, str]:
 async def _list(at: tuple[Path, str], where: ParkedFilter, json: bool, groups: bool) -> None:
     async with opened(settings_of(at[0], store=at[1])) as open_:
         rows = await open_.parked(where)
-    if json:
+    if groups:
+        _show_groups(rows, json)
+    elif json:
         for row in rows:
             emit(_data(row))
-    elif groups:
-        counts = Counter(row.fingerprint for row in rows)
-        first = {row.fingerprint: row for row in reversed(rows)}
-        lines = [(group, n, first[group].place, first[group].reason) for group, n in counts.most_common()]
-        table(("group", "messages", "place", "first of them"), lines)
     else:
-        lines_ = [
+        lines = [
             (row.id[:12], clock_text(row.at), row.failure_class or "hold", row.place, row.owner, _keys(row), row.reason)
             for row in rows
         ]
-        table(("id", "since", "class", "place", "owner", "keys", "reason"), lines_)
+        table(("id", "since", "class", "place", "owner", "keys", "reason"), lines)
         say(f"{len(rows)} wait" if rows else "Nothing waits for a person.")
+
+
+def _show_groups(rows: Sequence[Parked], json: bool) -> None:
+    """Show one line a cause, the most frequent first; holds have no cause but their place."""
+    counts = Counter((row.fingerprint, row.place) for row in rows)
+    first = {(row.fingerprint, row.place): row for row in reversed(rows)}
+    found = [(group, count, place, first[group, place].reason) for (group, place), count in counts.most_common()]
+    if json:
+        for group, count, place, reason in found:
+            emit({"group": group, "messages": count, "place": place, "reason": reason})
+    else:
+        table(("group", "messages", "place", "first of them"), [(line[0] or "(held)", *line[1:]) for line in found])
 
 
 @app.command()
@@ -108,16 +123,24 @@ def retry(
     group: Group = "",
     place: Place = "",
     reason: Why = "",
-    edit: Annotated[Path | None, typer.Option("--body", help="A file with the corrected content.")] = None,
+    edit: Annotated[
+        Path | None,
+        typer.Option("--body", help="A file with the corrected content.", exists=True, dir_okay=False, readable=True),
+    ] = None,
     as_then: Annotated[bool, typer.Option("--as-then", help="With the definitions it came in under.")] = False,
     yes: Sure = False,
+    json: AsJson = False,
 ) -> int:
     """Start again where it failed, with today's definitions."""
     body = edit.read_bytes() if edit else None
     if body is not None and len(ids or ()) != 1:
         raise UsageError("--body goes with exactly one ID")
     decision = Decision(person(), reason, body, as_then)
-    return int(run_async(_each((project, store), _Choice(ids or [], group, place), yes, "retried", _retry(decision))))
+
+    async def do(at: Desk, row: Parked) -> bool:
+        return await at.retry(row, decision)
+
+    return int(run_async(_each((project, store), _Choice(ids or [], group, place, yes, json), "retried", do)))
 
 
 @app.command()
@@ -128,6 +151,7 @@ def release(
     place: Place = "",
     reason: Why = "",
     yes: Sure = False,
+    json: AsJson = False,
 ) -> int:
     """Let held messages go on behind the step that held them."""
     decision = Decision(person(), reason)
@@ -135,7 +159,7 @@ def release(
     async def do(at: Desk, row: Parked) -> bool:
         return await at.release(row, decision)
 
-    return int(run_async(_each((project, store), _Choice(ids or [], "", place), yes, "released", do)))
+    return int(run_async(_each((project, store), _Choice(ids or [], "", place, yes, json), "released", do)))
 
 
 @app.command()
@@ -147,6 +171,7 @@ def discard(
     place: Place = "",
     reason: Why = "",
     yes: Sure = False,
+    json: AsJson = False,
 ) -> int:
     """Give messages up, for a reason; `restore` takes it back."""
     decision = Decision(person(), reason)
@@ -154,7 +179,7 @@ def discard(
     async def do(at: Desk, row: Parked) -> bool:
         return await at.discard(row, decision)
 
-    return int(run_async(_each((project, store), _Choice(ids or [], group, place), yes, "discarded", do)))
+    return int(run_async(_each((project, store), _Choice(ids or [], group, place, yes, json), "discarded", do)))
 
 
 @app.command()
@@ -163,6 +188,7 @@ def restore(
     project: ProjectDir = Path(),
     store: StoreUrl = "",
     reason: Why = "",
+    json: AsJson = False,
 ) -> int:
     """Take a discard back."""
     decision = Decision(person(), reason)
@@ -170,46 +196,42 @@ def restore(
     async def do(at: Desk, row: Parked) -> bool:
         return await at.restore(row, decision)
 
-    return int(run_async(_each((project, store), _Choice(ids, "", ""), True, "restored", do)))
+    return int(run_async(_each((project, store), _Choice(ids, "", "", True, json), "restored", do)))
 
 
 class _Choice:
-    """Which rows are meant: by id, by group of one cause, or by place."""
+    """Which rows are meant (by id, by group of one cause, or by place), and how the outcome is told."""
 
-    def __init__(self, ids: list[str], group: str, place: str) -> None:
-        self.ids, self.group, self.place = ids, group, place
+    def __init__(self, ids: list[str], group: str, place: str, yes: bool, json: bool) -> None:
+        self.ids, self.group, self.place, self.yes, self.json = ids, group, place, yes, json
         if not (ids or group or place):
             raise UsageError("say which: an ID, or --group, or --place (`esb dead list` shows them)")
 
     def matches(self, row: Parked) -> bool:
         return (not self.group or row.fingerprint == self.group) and (not self.place or row.place == self.place)
 
+    def tell(self, row: Parked, done: bool, state: str) -> None:
+        if self.json:
+            emit({"id": row.id, "message": row.message_id, "done": done, "state": state if done else row.state})
+        elif not done:
+            say(f"{row.id[:12]} was decided before: it is {row.state}")
 
-def _retry(decision: Decision) -> Callable[[Desk, Parked], Awaitable[bool]]:
-    async def do(at: Desk, row: Parked) -> bool:
-        return await at.retry(row, decision)
 
-    return do
-
-
-async def _each(
-    at: tuple[Path, str], choice: _Choice, yes: bool, done: str, do: Callable[[Desk, Parked], Awaitable[bool]]
-) -> int:
+async def _each(at: tuple[Path, str], choice: _Choice, done: str, do: Callable[[Desk, Parked], Awaitable[bool]]) -> int:
     """Decide about every chosen row; several need --yes, so that the number is seen first."""
     async with desk(*at) as (store, table_):
         if choice.ids:
-            rows = [await table_.find(identity) for identity in choice.ids]
+            rows = [await table_.find(identity) for identity in dict.fromkeys(choice.ids)]
         else:
             rows = [row for row in await store.parked(ParkedFilter(limit=100_000)) if choice.matches(row)]
-        if len(rows) > 1 and not yes:
+        if len(rows) > 1 and not choice.yes:
             say(f"{len(rows)} messages would be {done}; repeat with --yes")
             return 1
         count = 0
         for row in rows:
-            if await do(table_, row):
-                count += 1
-            else:
-                say(f"{row.id[:12]} was decided by someone else before ({row.state})")
+            decided = await do(table_, row)
+            count += decided
+            choice.tell(row if decided else await table_.find(row.id), decided, done)
     say(f"{count} {done}; a running esb carries them on" if count else f"none {done}")
     return 0 if count == len(rows) and rows else 1
 

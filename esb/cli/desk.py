@@ -18,10 +18,27 @@ from esb.settings import Settings
 from esb.stores import open_store
 
 
+_MARKS = ("esb.yaml", "routes")
+"""What makes a folder a project."""
+
+
+def at_home(settings: Settings) -> Settings:
+    """Return the settings once the folder for state is there; a mistyped folder gets none.
+
+    Raises:
+        DefinitionError: Nothing says where the store is: no project, no state and no --store.
+    """
+    home = settings.project.absolute()
+    if not (settings.store or settings.state_dir.exists() or any((home / name).exists() for name in _MARKS)):
+        raise DefinitionError(f"{home} is no project: neither {' nor '.join(_MARKS)} is there; choose one with -C")
+    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    return settings
+
+
 @contextlib.asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Store]:
     """Lend the store of a project, closed at the end."""
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
+    at_home(settings)
     store = open_store(settings.store_url)
     await store.open()
     try:

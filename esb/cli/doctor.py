@@ -16,10 +16,11 @@ from esb.app import usable
 from esb.app.logs import Redactor, open_log
 from esb.app.world import LiveWorld
 from esb.channels import open_channel
+from esb.cli.desk import at_home
 from esb.cli.options import AsJson, ChannelUrl, ProjectDir, StoreUrl, settings_of
 from esb.cli.output import emit
 from esb.cli.run import run_async
-from esb.errors import EsbError
+from esb.errors import EndpointError, EsbError
 from esb.routes import compile_plan
 from esb.runtime.clock import SystemClock
 from esb.settings import Settings
@@ -36,7 +37,6 @@ def command(project: ProjectDir = Path(), channel: ChannelUrl = "", store: Store
 
 
 async def _doctor(settings: Settings, json: bool) -> int:
-    settings.state_dir.mkdir(parents=True, exist_ok=True)
     failed = False
     for name, check in CHECKS.items():
         try:
@@ -84,7 +84,7 @@ def _references(value: object) -> list[SecretRef]:
 
 
 async def _channel(settings: Settings) -> str:
-    channel = open_channel(settings.channel_url)
+    channel = open_channel(at_home(settings).channel_url)
     await channel.open()
     try:
         await channel.declare(compile_plan(usable(settings.project)).topology)
@@ -95,7 +95,7 @@ async def _channel(settings: Settings) -> str:
 
 
 async def _store(settings: Settings) -> str:
-    store = open_store(settings.store_url)
+    store = open_store(at_home(settings).store_url)
     await store.open()
     await store.close()
     return f"{settings.store_url.split('@')[-1]} is reachable and up to date"
@@ -104,18 +104,24 @@ async def _store(settings: Settings) -> str:
 async def _endpoints(settings: Settings) -> str:
     project = usable(settings.project)
     world = LiveWorld(SystemClock(), open_log(settings, Redactor()), settings.project, settings.state_dir, Redactor())
-    said: list[str] = []
+    said: dict[str, str] = {}
+    silent: dict[str, str] = {}
     for name in sorted(compile_plan(project).deliveries):
-        sink = project.endpoints[name].sink(name, world)
         try:
-            said.append(f"{name} {await sink.check()}")
-        finally:
-            await sink.close()
-    return "; ".join(said) or "none delivers"
+            sink = project.endpoints[name].sink(name, world)
+            try:
+                said[name] = await sink.check()
+            finally:
+                await sink.close()
+        except EsbError as error:
+            silent[name] = str(error)
+    if silent:
+        raise EndpointError("; ".join(f"{name}: {text}" for name, text in silent.items()))
+    return "; ".join(f"{name} {text}" for name, text in said.items()) or "none delivers"
 
 
 async def _disk(settings: Settings) -> str:
-    usage = shutil.disk_usage(settings.state_dir)
+    usage = shutil.disk_usage(settings.state_dir if settings.state_dir.exists() else settings.project)
     free = usage.free / usage.total
     if usage.free < 500_000_000:
         raise OSError(f"only {usage.free // 10**6} MB are free at {settings.state_dir}; intake would have to stop soon")

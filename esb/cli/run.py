@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Coroutine
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 import uvloop
@@ -33,8 +33,12 @@ def command(
     workers: Annotated[int | None, typer.Option(help="Worker processes.", min=1, max=256)] = None,
     once: Annotated[bool, typer.Option("--once", help="Process what is there, then exit.")] = False,
     listen: Annotated[str, typer.Option(help="host:port of the HTTP listener.")] = "",
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "",
-    log_format: Annotated[str, typer.Option(help="auto, json or console.")] = "",
+    log_level: Annotated[
+        Literal["debug", "info", "warning", "error"] | None, typer.Option(help="What is logged; default: info.")
+    ] = None,
+    log_format: Annotated[
+        Literal["auto", "json", "console"] | None, typer.Option(help="How; auto = for people on a terminal, else JSON.")
+    ] = None,
     log_file: Annotated[str, typer.Option(help="A file that is rotated by size; default: stderr.")] = "",
     json: AsJson = False,
 ) -> int:
