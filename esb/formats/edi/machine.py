@@ -164,7 +164,8 @@ def follow(place: Place, tag: str) -> Step | None:
 
 
 def _opens(place: Place) -> bool:
-    return place.order == 0 and place.ring.loop is not None
+    """Return whether a place begins a loop, or the set: what comes again then is another turn, or another set."""
+    return place.order == 0
 
 
 def _step(target: Place | Ring, missing: list[Place | Ring]) -> Step:

@@ -52,12 +52,14 @@ class Walk:
         self._bind = bind or machine.has_tree
         self._locate: Locate = lambda index: (0, 0)
         self._index = 0
+        self._begin = (0, 0)
         self.context = ("", "", "")
         """Control numbers of interchange, group and set."""
 
     def open(self, text: str, locate: Locate, index: int) -> None:
         """Take the header segment."""
         self._locate, self._index = locate, index
+        self._begin = locate(index)
         self.count = 1
         header = self.machine.header
         values = text.split(self.machine.marks.element)[1:]
@@ -67,14 +69,11 @@ class Walk:
             header.bind(values, self._scopes)
 
     def run(self, segments: Sequence[str], start: int, locate: Locate) -> int:
-        """Take segments from `start`; return the index of the first one that is not ours.
-
-        The set is `over` when its trailer came; else the caller sees a segment that belongs to the envelope.
-        """
-        self._locate = locate
-        element, state, scopes, binding = self.machine.marks.element, self._state, self._scopes, self._bind
-        turns, owners, counts, repeats = self._turns, self._owners, self._counts, self._repeats
-        place, ahead, index = self._place, self.count - start + 1, start
+        """Take segments from `start`; return the index of the first that is not ours: the set is `over`, or was cut."""
+        self._locate, element = locate, self.machine.marks.element
+        state, place, scopes, binding, repeats = self._state, self._place, self._scopes, self._bind, self._repeats
+        turns, owners, counts = self._turns, self._owners, self._counts
+        ahead, index = self.count - start + 1, start
         for index in range(start, len(segments)):
             text = segments[index]
             tag, _, rest = text.partition(element)
@@ -108,11 +107,10 @@ class Walk:
                 repeats = 1
             if how >= MISSING:
                 self._index, self.count = index, index + ahead
-                turned = self._special(step, how, text)
+                if (turned := self._special(step, how, text)) is not place:
+                    place, state, bind = turned, turned.state, turned.bind
                 if self.over:
                     return index + 1
-                if turned is not place:
-                    place, state, bind = turned, turned.state, turned.bind
                 binding = self._bind
             if binding:
                 bind(values or rest.split(element), scopes)
@@ -120,6 +118,11 @@ class Walk:
             index += 1
         self._state, self._place, self._repeats, self.count = state, place, repeats, index + ahead - 1
         return index
+
+    def close(self) -> None:
+        """End the walk: what is noted from now on concerns the whole set, and stands where it begins."""
+        begin = self._begin
+        self._locate = lambda index: begin
 
     def finish(self) -> dict[str, Any]:
         """Return the document, once all is over."""
@@ -190,6 +193,7 @@ class Walk:
             text = f"{place.tag}{at:02d} is {level[:20]!r}; levels are {', '.join(ring.kinds)}"
             self.fault("el.code", text, tag=place.tag, loop=ring.name, element=at, value=level)
             branch = next(iter(ring.kinds.values()))
+        self._turns[branch.index] += 1
         opener = branch.children[0]
         assert isinstance(opener, Place)
         return opener

@@ -6,6 +6,8 @@ theirs, so that the same interchange is answered with the same bytes however oft
 
 from __future__ import annotations
 
+import re
+
 from esb.edge import Part
 from esb.formats.edi.faults import MEANINGS, Fault, errors
 from esb.formats.x12.envelope import Group, Interchange, Verdict
@@ -18,6 +20,7 @@ class Writer:
     """Writes segments with the separators of the interchange that is answered."""
 
     def __init__(self, interchange: Interchange) -> None:
+        self.component = interchange.marks.component
         self._mark, self._term = interchange.marks.element, interchange.marks.terminator + interchange.newline
 
     def segment(self, *elements: str) -> str:
@@ -40,10 +43,12 @@ class Writer:
 def set_segments(verdict: Verdict, writer: Writer, kind: str) -> str:
     """Return AK2 … AK5 (997) or AK2 IK3 … IK5 (999) for one transaction set."""
     new = kind == "999"
+    name, number = _sound(verdict.set, "[A-Z0-9]{3}", "000"), _sound(verdict.number, "[ -~]{4,9}", "0000")
+    header = writer.segment("AK2", name, number, _sound(verdict.guide, "[ -~]{1,35}", "") if new else "")
     if verdict.code == "A":
-        return writer.segment("AK2", verdict.set, verdict.number, verdict.guide if new else "") + writer.accepted(kind)
+        return header + writer.accepted(kind)
     tags = ("IK3", "IK4", "IK5") if new else ("AK3", "AK4", "AK5")
-    out = [writer.segment("AK2", verdict.set, verdict.number, verdict.guide if new else "")]
+    out = [header]
     found = errors(verdict.faults) if verdict.code == "R" else verdict.faults
     last = None
     codes: list[str] = []
@@ -58,20 +63,27 @@ def set_segments(verdict: Verdict, writer: Writer, kind: str) -> str:
         codes.append("5")
         here = (fault.segment, fault.tag, fault.loop)
         if meaning.level == "segment":
-            out.append(writer.segment(tags[0], fault.tag[:3], str(fault.segment), _loop(fault), code))
+            out.append(writer.segment(tags[0], _tag(fault), str(fault.segment), fault.loop[:4], code))
             last = None
             continue
         if here != last:
-            out.append(writer.segment(tags[0], fault.tag[:3], str(fault.segment), _loop(fault), "8"))
+            out.append(writer.segment(tags[0], _tag(fault), str(fault.segment), fault.loop[:4], "8"))
             last = here
-        where = f"{fault.element}" + (f":{fault.component}" if fault.component else "")
+        where = f"{fault.element}" + (f"{writer.component}{fault.component}" if fault.component else "")
         out.append(writer.segment(tags[1], where, _number(fault), code, writer.safe(fault.value)))
     out.append(writer.segment(tags[2], verdict.code, *list(dict.fromkeys(codes))[:5]))
     return "".join(out)
 
 
-def _loop(fault: Fault) -> str:
-    return fault.loop[:6]
+def _tag(fault: Fault) -> str:
+    """Return a tag that AK301 takes, whatever stood there: two or three letters and digits."""
+    return "".join(char for char in fault.tag if char.isascii() and char.isalnum())[:3].ljust(2, "X")
+
+
+def _sound(value: str, shape: str, otherwise: str) -> str:
+    """Return a value of the sender's envelope if it is what it should be: an answer must be valid in any case."""
+    value = value.strip()
+    return value if re.fullmatch(shape, value, re.ASCII) else otherwise
 
 
 def _number(fault: Fault) -> str:
@@ -82,19 +94,21 @@ def _number(fault: Fault) -> str:
 def acknowledgment(interchange: Interchange, group: Group, kind: str) -> Part:
     """Return the 997 or 999 for a group, in an interchange of its own that goes back to the sender."""
     writer, gs = Writer(interchange), group.gs
-    version = group.version or "004010"
+    version = _sound(gs[7], r"\d{6}[A-Z0-9]{0,6}", "004010")
+    answered_number = _sound(gs[5], r"\d{1,9}", "0")
     body = [
         writer.segment("ST", kind, "0001", version if kind == "999" else ""),
-        writer.segment("AK1", gs[0].strip(), group.number, version if kind == "999" else ""),
-        *group.segments,
+        writer.segment("AK1", _sound(gs[0], "[A-Z0-9]{2}", "ZZ"), answered_number, version if kind == "999" else ""),
+        group.answer.getvalue(),
         _verdict(group, writer),
     ]
     count = sum(part.count(interchange.marks.terminator) for part in body) + 1
     body.append(writer.segment("SE", str(count), "0001"))
     number = f"{_control(interchange, group):09d}"
     control = str(int(number))
-    date = gs[3].strip()
-    head = writer.segment("GS", "FA", gs[2].strip(), gs[1].strip(), date, gs[4].strip(), control, "X", version)
+    day, time = _sound(gs[3], r"\d{8}", "20000101"), _sound(gs[4], r"\d{4,8}", "0000")
+    parties = (_sound(party, "[ -~]{1,15}", "UNKNOWN") for party in (gs[2], gs[1]))
+    head = writer.segment("GS", "FA", *parties, day, time, control, "X", version)
     text = "".join([isa(interchange, number), head, *body, writer.segment("GE", "1", control), _iea(writer, number)])
     headers = {**answered(interchange), **group.headers(), "edi_set": kind, "edi_control": number}
     return Part(text.encode("latin-1"), envelope=headers, acknowledgment=True)
@@ -107,8 +121,10 @@ def technical(interchange: Interchange) -> Part:
     refused = any(fault.code == "ich.duplicate" for fault in interchange.faults)
     verdict = "R" if refused else "E" if codes else "A"
     number = f"{_RANGE + 99_999_999 - _value(interchange.number) % 50_000_000:09d}"
-    when = interchange.isa[8].strip(), interchange.isa[9].strip()
-    line = writer.segment("TA1", interchange.number, *when, verdict, codes[0] if codes else "000")
+    when = _sound(interchange.isa[8], r"\d{6}", "000101"), _sound(interchange.isa[9], r"\d{4}", "0000")
+    line = writer.segment(
+        "TA1", _sound(interchange.number, r"\d{9}", "000000000"), *when, verdict, codes[0] if codes else "000"
+    )
     text = "".join([isa(interchange, number), line, _iea(writer, number, "0")])
     headers = {**answered(interchange), "edi_set": "TA1", "edi_control": number}
     return Part(text.encode("latin-1"), envelope=headers, acknowledgment=True)
@@ -126,9 +142,15 @@ def isa(interchange: Interchange, number: str) -> str:
     """Return the ISA of the answer: the other way round, same separators, version and usage, no TA1 wanted."""
     old = interchange.isa
     widths = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1)
-    new = ["00", "", "00", "", *old[6:8], *old[4:6], *old[8:12], number, "0", old[14]]
-    fields = [value.strip().ljust(width)[:width] for value, width in zip(new, widths, strict=True)]
-    fields[10] = interchange.marks.repetition or fields[10]
+    parties = [
+        *(_sound(old[6], "[A-Z0-9]{2}", "ZZ"), _sound(old[7], "[ -~]{1,15}", "UNKNOWN")),
+        *(_sound(old[4], "[A-Z0-9]{2}", "ZZ"), _sound(old[5], "[ -~]{1,15}", "UNKNOWN")),
+    ]
+    when = [_sound(old[8], r"\d{6}", "000101"), _sound(old[9], r"\d{4}", "0000")]
+    version = _sound(old[11], r"\d{5}", "00401")
+    repetition = interchange.marks.repetition or _sound(old[10], "[A-Z]", "U")
+    new = ["00", "", "00", "", *parties, *when, repetition, version, number, "0", _sound(old[14], "[PTI]", "P")]
+    fields = [value.ljust(width) for value, width in zip(new, widths, strict=True)]
     mark = interchange.marks.element
     return mark.join(["ISA", *fields, interchange.marks.component]) + Writer(interchange).segment()
 

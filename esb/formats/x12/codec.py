@@ -12,6 +12,7 @@ from esb.formats.characters import Encoding
 from esb.formats.edi.faults import MEANINGS
 from esb.formats.x12.library import Library
 from esb.formats.x12.reader import Options, X12Reader
+from esb.formats.x12.writer import Envelope, Writer
 from esb.message import Document
 from esb.ports import Format, Reader
 from esb.specs import FormatSpec, Size
@@ -28,6 +29,7 @@ class X12(FormatSpec):
     acknowledge: Literal["997", "999", "none"] = Field("997", description="How groups are answered (syntax only).")
     ta1: Literal["on-error", "requested", "always", "never"] = Field("on-error", description="When to send a TA1.")
     tolerate: list[str] = Field([], description="Faults that are noted but do not refuse a set, e.g. el.too-many.")
+    envelope: Envelope | None = Field(None, description="How interchanges are written; only for what leaves.")
     encoding: Encoding = Field("latin-1", description="How characters are written that are not UTF-8.")
     limit: Size = Field(64_000_000, description="The largest transaction set.")
     segment_limit: Size = Field(1_000_000, description="The largest segment.")
@@ -57,6 +59,7 @@ class X12Format:
     def __init__(self, spec: X12, library: Library) -> None:
         self._spec, self.library = spec, library
         self.name = spec.guides[0] if len(spec.guides) == 1 else "x12"
+        self._writer = Writer(spec.envelope, library.machine) if spec.envelope is not None else None
 
     def reader(self, each: str | None = None) -> Reader:
         """Return a reader that gives one document for each transaction set.
@@ -84,9 +87,14 @@ class X12Format:
         )
 
     def render(self, document: Document) -> bytes:
-        """Return the bytes of a document that is raw X12 already.
+        """Return one interchange of a document, or of a list of them; text that is X12 already is left as it is.
 
         Raises:
-            FormatError: It is a document: sets are written by a later release.
+            FormatError: The guide cannot say it, or there is no envelope: to write.
         """
-        raise FormatError("x12: documents cannot be written yet")
+        if isinstance(document, str):
+            return document.encode()
+        if self._writer is None:
+            raise FormatError("x12: to write, the format needs envelope: {sender: {id: …}, receiver: {id: …}}")
+        documents = document if isinstance(document, list) else [document]
+        return self._writer.interchange(documents, self.library.only)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from io import StringIO
 
 from esb.formats.edi.faults import Fault
 from esb.formats.edi.machine import Machine
@@ -46,6 +47,33 @@ class Interchange:
         return {name: printable(value) for name, value in found.items()}
 
 
+class Numbers:
+    """Control numbers that were seen; those that rise by one, as nearly all do, take no memory."""
+
+    def __init__(self) -> None:
+        self._low = self._high = -1
+        self._others: set[str] = set()
+
+    def first_time(self, number: str) -> bool:
+        """Return whether a number comes for the first time; at most a million odd ones are remembered."""
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            value = int(number)
+            if value == self._high + 1 and self._low >= 0:
+                self._high = value
+                return str(value) not in self._others
+            if self._low <= value <= self._high:
+                return False
+            if self._low < 0:
+                self._low = self._high = value
+                return True
+            number = str(value)
+        if number in self._others:
+            return False
+        if len(self._others) < 1_000_000:
+            self._others.add(number)
+        return True
+
+
 @dataclass(slots=True)
 class Verdict:
     """What became of one transaction set: accepted `A`, accepted with errors noted `E`, rejected `R`."""
@@ -68,8 +96,9 @@ class Group:
     received: int = 0
     accepted: int = 0
     noted: int = 0
-    numbers: set[str] = field(default_factory=set)
-    segments: list[str] = field(default_factory=list)
+    numbers: Numbers = field(default_factory=Numbers)
+    answer: StringIO = field(default_factory=StringIO)
+    """What the acknowledgment says of its sets, segments as text: one buffer, for a group may have 999,999 sets."""
     faults: list[Fault] = field(default_factory=list)
     declared: str = ""
     known: frozenset[str] = frozenset()

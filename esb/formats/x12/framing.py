@@ -7,7 +7,7 @@ where they are used. Nothing is looked at twice and no segment is looked at alon
 from __future__ import annotations
 
 import re
-from codecs import BOM_UTF16_BE, BOM_UTF16_LE, getincrementaldecoder
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE, IncrementalDecoder, getincrementaldecoder
 from collections.abc import Iterator
 
 from msgspec import Struct
@@ -86,8 +86,8 @@ class Framer:
         self._marks: Marks | None = None
         self._wrapped = False
         self._junk: Junk | None = None
-        self._begun = False
-        self._transcode: object = None
+        self._head: bytes | None = b""
+        self._wide: IncrementalDecoder | None = None
 
     def feed(self, data: bytes, final: bool = False) -> Iterator[Opened | Run | Junk]:
         """Give what is complete, in order."""
@@ -103,13 +103,17 @@ class Framer:
                 self._junk = None
 
     def _latin(self, data: bytes, final: bool) -> str:
-        if not self._begun and data:
-            self._begun = True
+        if self._head is not None:
+            data = self._head + data
+            if len(data) < 2 and not final:
+                self._head = data
+                return ""
+            self._head = None
             for mark, name in ((BOM_UTF16_LE, "utf-16-le"), (BOM_UTF16_BE, "utf-16-be")):
                 if data.startswith(mark):
-                    self._transcode, data = getincrementaldecoder(name)("replace"), data[len(mark) :]
-        if self._transcode is not None:
-            data = self._transcode.decode(data, final).encode()  # type: ignore[attr-defined]
+                    self._wide, data = getincrementaldecoder(name)("replace"), data[len(mark) :]
+        if self._wide is not None:
+            data = self._wide.decode(data, final).encode("utf-8", "replace")
         return data.decode("latin-1")
 
     def _cut(self, final: bool) -> Iterator[Opened | Run | Junk]:
@@ -131,6 +135,8 @@ class Framer:
         assert ignored is not None
         if self._junk is None:
             self._skip(ignored.end())
+            if not self._text:
+                return []
         if not _ISA.match(self._text):
             return self._no_head(final)
         if len(self._text) < _HEAD and not final:
@@ -150,7 +156,8 @@ class Framer:
         self._wrapped = any(code == "wrapped" for code, _ in found.oddities)
         if self._wrapped:
             self._text = self._text.replace("\r", "").replace("\n", "")
-        return [*out, Opened(found.elements, found.marks, ending[0][:2], *place, found.oddities)]
+        newline = "" if found.marks.terminator in ending[0] else ending[0][:2]
+        return [*out, Opened(found.elements, found.marks, newline, *place, found.oddities)]
 
     def _no_head(self, final: bool) -> list[Opened | Run | Junk] | None:
         """Skip to the next thing that looks like an ISA; keep the beginning of what was skipped."""
@@ -173,42 +180,58 @@ class Framer:
 
     def _segments(self, marks: Marks, final: bool) -> list[Opened | Run | Junk] | None:
         text, term = self._text, marks.terminator
-        border = re.compile(rf"{re.escape(term)}[{_BLANK}]*(IEA|ISA){re.escape(marks.element)}")
-        first = re.compile(rf"[{_BLANK}]*(IEA|ISA){re.escape(marks.element)}").match(text)
+        length = text.find(term)
+        if (length if length >= 0 else len(text)) > self._limit:
+            return self._give_up()
+        mark = re.escape(marks.element)
+        envelope = rf"[{_BLANK}]*(IEA(?={mark}|{re.escape(term)})|ISA(?={mark}))"
+        first = re.compile(envelope).match(text)
         if first and first[1] == "ISA":
             self._marks, self._wrapped = None, False
             return []
+        border = re.compile(re.escape(term) + envelope)
         found = None if first else border.search(text)
         if first or (found and found[1] == "IEA"):
             close = text.find(term, (first or found).end())  # type: ignore[union-attr]
-            if close >= 0:
+            if close >= 0 or final:
                 self._marks, self._wrapped = None, False
-                return [self._run(close + len(term), marks)]
+                return [self._run(close + len(term) if close >= 0 else len(text), marks)]
             end = found.start() + len(term) if found else 0
         else:
             end = found.start() + len(term) if found else text.rfind(term) + len(term)
         if end >= len(term):
             return [self._run(end, marks)]
-        if final:
-            return [self._run(len(text), marks)]
-        if len(text) > self._limit:
-            self._marks, self._wrapped = None, False
-            reason = f"a segment is longer than {self._limit} bytes"
-            self._junk = Junk("", 0, self._offset, self._line, reason)
-            self._waste(1)
-            return []
-        return None
+        return [self._run(len(text), marks)] if final else None
+
+    def _give_up(self) -> list[Opened | Run | Junk]:
+        """Leave an interchange whose segments do not end; what looks like the next ISA is tried."""
+        self._marks, self._wrapped = None, False
+        reason = f"a segment is longer than {self._limit} bytes"
+        self._junk = Junk("", 0, self._offset, self._line, reason)
+        self._waste(1)
+        return []
 
     def _run(self, end: int, marks: Marks) -> Run:
-        text = self._text[:end]
+        text, width = self._text[:end], len(marks.terminator)
         raw = text.split(marks.terminator)
         if not raw[-1].strip(_BLANK):
             raw.pop()
-        blank = "\n" in text or "\r" in text or f"{marks.terminator} " in text or text[0] == " "
+        if len(text) > self._limit and (long := _first_longer(raw, self._limit)):
+            # the long one is seen again at the beginning of the text, as if it had come in a piece of its own
+            self._marks, raw = marks, raw[:long]
+            text = text[: sum(map(len, raw)) + long * width]
+        blank = "\n" in text or "\r" in text or f"{marks.terminator} " in text or text[:1] == " "
         segments = [segment.lstrip(_BLANK) for segment in raw] if blank else raw
-        run = Run(text, raw, segments, len(marks.terminator), self._offset, self._line)
-        self._skip(end)
+        run = Run(text, raw, segments, width, self._offset, self._line)
+        self._skip(len(text))
         return run
+
+
+def _first_longer(segments: list[str], limit: int) -> int:
+    """Return the index of the first segment over the limit; 0 = none (the first was looked at before)."""
+    if max(map(len, segments), default=0) <= limit:
+        return 0
+    return next(index for index, segment in enumerate(segments) if len(segment) > limit)
 
 
 class Head(Struct):
@@ -265,7 +288,11 @@ def _wide(text: str) -> str | None:
     """Return the text as UTF-8 characters if only then the separators stand where they should."""
     if text.isascii():
         return None
-    decoded = text.encode("latin-1").decode("utf-8", "ignore")
+    try:
+        # the last character may be cut: the text is only the beginning of what came
+        decoded = getincrementaldecoder("utf-8")("strict").decode(text.encode("latin-1"))
+    except UnicodeDecodeError:
+        return None
     return decoded if _fixed(decoded) else None
 
 

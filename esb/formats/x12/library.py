@@ -76,6 +76,12 @@ class Library:
             for document in self._own.values():
                 read_guide(document, dictionary(version))
 
+    @property
+    def only(self) -> str:
+        """The set that is meant where none is named: the one whose guide was chosen, if it is one."""
+        names = [*self._own, *self._shipped]
+        return names[0] if len(names) == 1 else ""
+
     def machine(self, name: str, version: str, marks: Marks) -> Machine | None:
         """Return the compiled guide of a set, or None; the empty name gives one that takes nothing but ST and SE."""
         near = nearest(version) or VERSIONS[0]

@@ -77,6 +77,12 @@ class X12Reader:
     def _run(self, run: Run) -> Iterator[Part]:
         segments, index, known = run.segments, 0, (0, 0)
         while index < len(segments):
+            if self._interchange is None:
+                rest = run.text[run.begin(index, known) :]
+                yield self._bad(
+                    "ich.structure", "segments stand behind IEA; they were skipped", rest, *run.locate(index)
+                )
+                return
             if self._set is None:
                 yield from self._outside(segments[index], run, index)
                 if self._set is not None:
@@ -247,10 +253,8 @@ class X12Reader:
                 tag="ST",
                 element=1,
             )
-        if number in group.numbers:
+        if not group.numbers.first_time(number):
             walk.fault("set.duplicate", f"ST02 {number!r} comes twice in the group", tag="ST", element=2, value=number)
-        elif len(group.numbers) < 1_000_000:
-            group.numbers.add(number)
 
     def _close_set(self, proper: bool) -> Iterator[Part]:
         current, group, interchange = self._set, self._group, self._interchange
@@ -258,9 +262,11 @@ class X12Reader:
         self._set = None
         walk = current.walk
         if not proper:
+            walk.close()
             walk.fault("set.no-trailer", f"set {current.number or '?'} ends without SE", tag="SE")
         else:
             self._check_trailer(walk, current)
+        walk.close()
         if current.overfull:
             walk.fault("set.too-large", f"the set is larger than {self._options.limit} bytes; raise limit:")
         document = walk.finish()
@@ -271,7 +277,7 @@ class X12Reader:
         group.noted += code == "E"
         verdict = Verdict(current.name, current.number, code, walk.faults, current.guide)
         if self._options.acknowledge != "none":
-            group.segments.append(set_segments(verdict, Writer(interchange), self._options.acknowledge))
+            group.answer.write(set_segments(verdict, Writer(interchange), self._options.acknowledge))
         yield self._part(current, document, code)
 
     def _check_trailer(self, walk: Walk, current: _Set) -> None:

@@ -1,0 +1,183 @@
+"""A document becomes the segments of its set, by the same guide that reads it; what is left over is an error."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from esb.errors import FormatError
+from esb.formats.edi.binder import more
+from esb.formats.edi.grammar import Child, Element, Guide, Loop, Segment, Use
+from esb.formats.edi.patterns import Marks
+from esb.formats.edi.segment_writer import SegmentWriter, code_of, names_of
+from esb.message import NOTHING
+
+
+class SetWriter:
+    """Writes the body of one transaction set or message, header and trailer excluded."""
+
+    def __init__(self, guide: Guide, marks: Marks, escape: Callable[[str], str]) -> None:
+        self._guide, self._marks, self._escape = guide, marks, escape
+        self._writers: dict[str, SegmentWriter] = {}
+        self._codes: dict[tuple[str, str], dict[str, str]] = {}
+        self._names: dict[int, frozenset[str]] = {}
+
+    def segments(self, document: Mapping[str, Any]) -> list[str]:
+        """Return the segments. Raises FormatError naming the path in the document."""
+        counted = {check.equals: check.count for check in self._guide.checks if check.count}
+        filled = _with_counts(document, counted)
+        rest = {name: value for name, value in filled.items() if name not in ("transaction", "envelope")}
+        out: list[str] = []
+        self._body(self._guide.body, rest, "$", out)
+        return out
+
+    def _body(self, body: tuple[Child, ...], scope: Any, path: str, out: list[str], opener: bool = False) -> None:
+        """Write what a scope holds, in the order of the guide; `opener` = the first segment is written already."""
+        self._check_names(body, scope, path)
+        for child in body[1:] if opener else body:
+            if isinstance(child, Loop):
+                if child.tree is not None:
+                    self._tree(child, scope, path, out)
+                else:
+                    self._loop(child, scope, path, out)
+            elif child.into == ".":
+                self._merged(child, scope, path, out)
+            elif child.into in scope:
+                for extra, fields, where in _items(child, scope[child.into], path, self._key_codes(child)):
+                    out.append(self._writer(child.segment).text(fields, where, extra))
+
+    def _merged(self, use: Use, scope: dict[str, Any], path: str, out: list[str]) -> None:
+        writer = self._writer(use.segment)
+        if not scope.keys().isdisjoint(writer.names):
+            out.append(writer.some(scope, path, NOTHING))
+        key = more(use)
+        if key in scope:
+            for number, fields in enumerate(_list(scope[key], f"{path}.{key}")):
+                out.append(writer.text(fields, f"{path}.{key}[{number}]", NOTHING))
+
+    def _loop(self, loop: Loop, scope: dict[str, Any], path: str, out: list[str]) -> None:
+        if loop.into not in scope:
+            return
+        for extra, inner, where in _items(loop, scope[loop.into], path, self._key_codes(loop)):
+            if not isinstance(inner, dict):
+                raise FormatError(f"{where} must be an object, not a {type(inner).__name__}")
+            self._opener(loop, inner, where, extra, out)
+            self._body(loop.body, inner, where, out, opener=True)
+
+    def _opener(self, loop: Loop, inner: dict[str, Any], where: str, extra: Mapping[str, Any], out: list[str]) -> None:
+        own, writer = loop.opener.into, self._writer(loop.opener.segment)
+        if own == ".":
+            out.append(writer.some(inner, where, extra))
+        else:
+            out.append(writer.text(inner.get(own, {}), f"{where}.{own}", extra))
+
+    def _tree(self, loop: Loop, scope: dict[str, Any], path: str, out: list[str]) -> None:
+        """Write the levels of a tree depth first; their numbers are given here."""
+        tree = loop.tree
+        assert tree is not None
+        writer, count = self._writer(loop.opener.segment), 0
+        stack = list(_levels(loop, scope, "", path))[::-1]
+        while stack:
+            code, node, parent, where = stack.pop()
+            count += 1
+            children = list(_levels(loop, node, str(count), where))
+            numbers = {tree.id: str(count), tree.parent: parent, tree.level: code, tree.child: "1" if children else "0"}
+            out.append(writer.some(NOTHING, where, numbers))
+            kind = tree.kinds.get(code) or tree.kinds.get("*")
+            if kind is None:
+                raise FormatError(f"{where}: {self._guide.set} has no level {code!r}")
+            held = {name: value for name, value in node.items() if name not in _tree_names(loop, node)}
+            self._body(kind.body, held, where, out, opener=True)
+            stack += children[::-1]
+
+    def _check_names(self, body: tuple[Child, ...], scope: Any, path: str) -> None:
+        if not isinstance(scope, dict):
+            raise FormatError(f"{path} must be an object, not a {type(scope).__name__}")
+        known = self._known(body)
+        if not scope.keys() <= known:
+            unknown = next(name for name in scope if name not in known)
+            if any(isinstance(child, Loop) and unknown in _tree_names(child, scope) for child in body):
+                return
+            text = f"{path}.{unknown} has no place in {self._guide.set} ({self._guide.title})"
+            raise FormatError(f"{text}; there are {', '.join(sorted(known))}")
+
+    def _known(self, body: tuple[Child, ...]) -> frozenset[str]:
+        found = self._names.get(id(body))
+        if found is None:
+            names: set[str] = set()
+            for child in body:
+                if isinstance(child, Use) and child.into == ".":
+                    names |= {item.name for item in child.segment.items} | {more(child)}
+                elif isinstance(child, Loop) and child.tree is not None:
+                    names |= set(child.tree.names.values())
+                else:
+                    names.add(child.into)
+            found = self._names[id(body)] = frozenset(names)
+        return found
+
+    def _key_codes(self, child: Child) -> dict[str, str]:
+        segment = child.segment if isinstance(child, Use) else child.opener.segment
+        found = self._codes.get((segment.tag, child.key))
+        if found is None:
+            of = next((item.of for item in segment.items if item.name == child.key), None)
+            found = self._codes[segment.tag, child.key] = names_of(of) if isinstance(of, Element) else {}
+        return found
+
+    def _writer(self, segment: Segment) -> SegmentWriter:
+        found = self._writers.get(segment.tag)
+        if found is None:
+            found = self._writers[segment.tag] = SegmentWriter(segment, self._marks, self._escape)
+        return found
+
+
+def _items(
+    child: Child, held: Any, path: str, codes: Mapping[str, str]
+) -> Iterator[tuple[Mapping[str, Any], Any, str]]:
+    """Give (fields from the key, object, path) for each use of a segment or loop."""
+    where = f"{path}.{child.into}"
+    if child.key:
+        if not isinstance(held, dict):
+            raise FormatError(f"{where} must be an object by {child.key}, not a {type(held).__name__}")
+        for key, fields in held.items():
+            yield {child.key: code_of(key, codes)}, fields, f"{where}.{key}"
+    elif child.most == 1:
+        yield NOTHING, held, where
+    else:
+        for number, fields in enumerate(_list(held, where)):
+            yield NOTHING, fields, f"{where}[{number}]"
+
+
+def _list(held: Any, path: str) -> list[Any]:
+    if not isinstance(held, list):
+        raise FormatError(f"{path} must be a list, not a {type(held).__name__}")
+    return held
+
+
+def _tree_names(loop: Loop, node: Mapping[str, Any]) -> dict[str, str]:
+    """Return the keys of a node that hold levels below it, each with its code."""
+    if loop.tree is None:
+        return {}
+    found = {name: code for code, name in loop.tree.names.items() if name in node}
+    return found | {name: name[6:].upper() for name in node if name.startswith("level_")}
+
+
+def _levels(loop: Loop, node: Mapping[str, Any], parent: str, path: str) -> Iterator[tuple[str, Any, str, str]]:
+    """Give (level, object, parent's number, path) for what hangs in a node, in the guide's order of levels."""
+    assert loop.tree is not None
+    for name, code in _tree_names(loop, node).items():
+        for number, child in enumerate(_list(node[name], f"{path}.{name}")):
+            where = f"{path}.{name}[{number}]"
+            if not isinstance(child, dict):
+                raise FormatError(f"{where} must be an object, not a {type(child).__name__}")
+            yield code, child, parent, where
+
+
+def _with_counts(document: Mapping[str, Any], counted: Mapping[str, str]) -> Mapping[str, Any]:
+    """Return the document with the counts that the guide checks put into totals that stand there without them."""
+    filled = dict(document)
+    for equals, path in counted.items():
+        into, _, name = equals.partition(".")
+        totals, counted_list = filled.get(into), filled.get(path)
+        if isinstance(totals, dict) and name not in totals and isinstance(counted_list, list):
+            filled[into] = {name: len(counted_list), **totals}
+    return filled

@@ -1,0 +1,164 @@
+"""Acknowledgments are valid X12 themselves, say what was found, and are the same however often they are asked for."""
+
+from __future__ import annotations
+
+import pytest
+
+from esb.formats import X12
+from esb.testing.edi_kit import ISA, answers, documents, interchange, order, read
+from esb.testing.format_suite import FormatSuite
+
+BROKEN = order("0002", ("BEG*00", "BEG*99"), ("*EA*", "*EACH*"), ("N3*1 Main St~", "XX*1~"), ("SE*11", "SE*7"))
+LATER = ("*U*00401*", "*^*00501*")
+
+
+def bodies(text: str, **spec: str) -> list[bytes]:
+    return [part.body for part in read(text, **spec) if part.acknowledgment]
+
+
+def test_the_envelope_goes_back_to_the_sender():
+    (ack,) = answers(read(interchange(order())))
+
+    assert ack[0] == (
+        "ISA*00*          *00*          *ZZ*HOUSE          *08*6112390050     *261121*0930*U*00401*900000101*0*P*>"
+    )
+    assert ack[1:] == [
+        "GS*FA*HOUSE*ACME*20261121*0930*900000101*X*004010",
+        "ST*997*0001",
+        "AK1*PO*7",
+        "AK2*850*0001",
+        "AK5*A",
+        "AK9*A*1*1*1",
+        "SE*6*0001",
+        "GE*1*900000101",
+        "IEA*1*900000101",
+    ]
+
+
+@pytest.mark.parametrize("kind", ["997", "999"])
+@pytest.mark.parametrize("text", [order(), BROKEN, order() + BROKEN, ""])
+def test_every_acknowledgment_is_read_without_a_fault_and_says_the_same(kind: str, text: str):
+    count = text.count("ST*850")
+    given = interchange(text, version="005010", count=count).replace(*LATER)
+
+    (body,) = bodies(given, acknowledge=kind)
+
+    parts = read(body)
+    assert [part.error for part in parts] == [""]
+    (document,) = documents(parts)
+    assert document["transaction"]["set"] == kind
+    assert document["group"]["number"] == 7
+    assert document["result"]["received"] == count
+    assert [found["result"]["verdict"] for found in document.get("sets", [])] == [
+        "R" if "BEG*99" in part else "A" for part in text.split("ST*850")[1:]
+    ]
+
+
+def test_the_same_interchange_gets_the_same_bytes_in_whatever_pieces_it_comes():
+    text = interchange(order(), BROKEN)
+
+    assert bodies(text) == bodies(text)
+    for step in (1, 13, 200):
+        assert [part.body for part in read(text, step) if part.acknowledgment] == bodies(text)
+
+
+def test_the_separators_and_line_ends_of_the_sender_are_used():
+    text = interchange(order()).replace(">~", "^~").replace("*", "|").replace("~", "\r\n")
+
+    (body,) = bodies(text)
+
+    assert body.startswith(b"ISA|00|") and body[105:107] == b"\r\n" and body.count(b"\r\n") == 10
+    assert [part.error for part in read(body)] == [""]
+
+
+def test_every_group_gets_its_own_acknowledgment_with_numbers_of_its_own():
+    first = interchange(order())
+    second = first[first.index("GS*") : first.index("IEA*")].replace("*7*X*", "*8*X*").replace("GE*1*7", "GE*1*8")
+    text = first.replace("IEA*1*", f"{second}IEA*2*")
+
+    acks = answers(read(text))
+
+    assert [ack[3] for ack in acks] == ["AK1*PO*7", "AK1*PO*8"]
+    assert len({ack[0] for ack in acks}) == 2
+
+
+def test_a_group_without_sets_is_acknowledged_too():
+    (ack,) = answers(read(interchange(count=0)))
+
+    assert ack[3:5] == ["AK1*PO*7", "AK9*A*0*0*0"]
+
+
+def test_all_sets_refused_is_a_refused_group():
+    (ack,) = answers(read(interchange(BROKEN)))
+
+    assert "AK9*R*1*1*0" in ack
+
+
+def test_an_acknowledgment_is_never_acknowledged():
+    (body,) = bodies(interchange(order(), BROKEN))
+
+    assert bodies(body.decode()) == []
+    assert bodies(body.decode().replace("IEA*1*9", "IEA*4*9")) == []
+
+
+@pytest.mark.parametrize(
+    ("policy", "wanted", "fine", "broken"),
+    [
+        ("never", "1", 0, 0),
+        ("on-error", "1", 0, 1),
+        ("requested", "1", 1, 1),
+        ("requested", "0", 0, 0),
+        ("always", "0", 1, 1),
+    ],
+)
+def test_a_ta1_is_sent_when_the_policy_says_so(policy: str, wanted: str, fine: int, broken: int):
+    text = interchange(order()).replace("*000000101*0*P*", f"*000000101*{wanted}*P*")
+
+    def count(given: str) -> int:
+        return sum(b"~TA1*" in body for body in bodies(given, ta1=policy))
+
+    assert count(text) == fine
+    assert count(text.replace("IEA*1*", "IEA*3*")) == broken
+
+
+def test_a_ta1_is_read_back_as_a_document():
+    (_, ta1) = bodies(interchange(order()), ta1="always")
+
+    parts = read(ta1)
+
+    assert documents(parts)[0]["interchange_acknowledgment"] == {
+        "number": "000000101", "date": "261121", "time": "0930", "code": "A", "note": "000",
+    }  # fmt: skip
+
+
+def test_nothing_is_answered_when_nothing_is_wanted():
+    assert bodies(interchange(order(), BROKEN), acknowledge="none") == []
+
+
+def test_a_bad_value_that_would_break_the_acknowledgment_is_left_out():
+    (body,) = bodies(interchange(order("0001", ("*EA*", "*E\x01CH*"), ("Widget", "W" * 99))))
+
+    assert b"\x01" not in body and [part.error for part in read(body)] == [""]
+
+
+class TestX12(FormatSuite):
+    each = "transaction"
+
+    def format(self) -> X12:
+        return X12(limit="3KB", segment_limit="300B").build({})  # type: ignore[return-value]
+
+    def samples(self) -> list[bytes]:
+        plain = interchange(order("0001"), order("0002"))
+        return [
+            plain.encode(),
+            plain.replace("~", "~\r\n").replace("Widget", "Größe").encode(),
+            ("\ufeff" + interchange(order(), BROKEN)).encode(),
+            plain.replace("*", "|").replace(">~", "^~").replace("~", "\n").encode(),
+            (plain + "junk" + plain[:300]).encode(),
+            "\n".join(plain[at : at + 80] for at in range(0, len(plain), 80)).encode(),
+            plain.encode("utf-16"),
+            interchange(order("0001", ("Widget", "x" * 500))).encode(),
+            interchange(order("0001", ("CTT*2~", "PO1**1*EA~" * 400))).encode(),
+            f"{ISA}~TA1*000000007*261121*0930*R*025~IEA*0*000000101~".encode(),
+            plain.replace("*", "§").replace("~", "¶").encode(),
+        ]
