@@ -17,7 +17,6 @@ from esb.runtime.clock import SystemClock
 from esb.settings import Settings
 from esb.stores import open_store
 
-
 _MARKS = ("esb.yaml", "routes")
 """What makes a folder a project."""
 
