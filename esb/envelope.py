@@ -183,12 +183,16 @@ def unpack(packet: Packet, read_body: bool = True) -> tuple[Message, str]:
     """Return the message of a packet and the step it enters at (`""` = the beginning).
 
     With `read_body=False` a JSON body stays bytes: a sink sends it as it is.
+
+    Raises:
+        FormatError: The packet is not one that `pack` made, or its body is not what it says.
     """
-    meta = _read_meta(packet.meta)
-    body: Any = packet.body
-    if packet.content == "claim":
-        body = _read_claim(packet.body)
-    elif packet.content == "json" and read_body:
+    try:
+        meta = _read_meta(packet.meta)
+        body: Any = _read_claim(packet.body) if packet.content == "claim" else packet.body
+    except msgspec.MsgspecError as error:
+        raise FormatError(f"packet {packet.id}: it is not one of ours: {error}") from error
+    if packet.content == "json" and read_body:
         body = decode_document(packet.body)
     message = Message(
         id=packet.id,

@@ -133,7 +133,7 @@ class Ask(Struct, frozen=True):
 class NamedAsk(Struct, frozen=True):
     """An ask with the name under which its answer is kept: f(route, message id, generation, step path, index).
 
-    `owner` is who holds what a stateful ask reserves: the message and its generation.
+    `owner` is who holds what a stateful ask reserves: `message id.generation.route`.
     """
 
     name: str

@@ -95,11 +95,12 @@ def _answered(
     """Pass the asks of one step up, named; asks of nested steps have their names already."""
     answer: Any = None
     index = 0
+    owner = f"{message.id}.{message.generation}.{route}"
     try:
         asked = next(generator)
         while True:
             if type(asked) is Ask:
-                asked = NamedAsk(ask_name(route, message, path, index), asked, message.id, message.effect_key)
+                asked = NamedAsk(ask_name(route, message, path, index), asked, message.id, owner)
                 index += 1
             try:
                 answer = yield asked

@@ -68,7 +68,7 @@ class Reservation(Struct, frozen=True):
 
 
 class KeyClaim(Struct, frozen=True):
-    """A deduplicate step's claim: key in a space, held by an owner (message id + generation)."""
+    """A deduplicate step's claim: key in a space, held by an owner: `message id.generation.route`."""
 
     name: str
     space: str

@@ -55,14 +55,16 @@ class Desk:
             packet = Packet(packet.id, decision.body, _content(packet), packet.meta, 1, 0.0, packet.order_key)
         if await self._starts_anew(row, decision):
             packet = restart(packet, generation=row.generation + 1)
-            await self._store.free([_owner(row)])
-        return await self._decide(row, "retried", Addressed(row.origin, packet), decision)
+        done = await self._decide(row, "retried", Addressed(row.origin, packet), decision)
+        if done and row.origin.startswith("delivery/"):
+            await self._settle_unknown(row)
+        return done
 
     async def release(self, row: Parked, decision: Decision) -> bool:
         """Let a held message go on behind its step; it keeps its generation and its pinned release."""
         if row.failure_class:
             raise UsageError(f"{row.id[:12]} is an exception, not a hold; retry or discard it")
-        return await self._decide(row, "released", Addressed(row.origin, row.packet), decision)
+        return await self._decide(row, "released", Addressed(row.origin, restart(row.packet)), decision)
 
     async def discard(self, row: Parked, decision: Decision) -> bool:
         """Give it up, for a reason; the keys that it reserved are free again, and `restore` takes it back."""
@@ -84,9 +86,14 @@ class Desk:
             return True
         key = LedgerKey(row.origin.partition("/")[2], row.message_id, row.generation)
         entry = (await self._store.entries([key])).get(key)
+        return entry is not None and entry.state == "done"
+
+    async def _settle_unknown(self, row: Parked) -> None:
+        """Note that a person has decided to send again what nobody knew the outcome of."""
+        key = LedgerKey(row.origin.partition("/")[2], row.message_id, row.generation)
+        entry = (await self._store.entries([key])).get(key)
         if entry is not None and entry.state == "unknown":
             await self._store.conclude([LedgerEntry(key, "intent", entry.attempt, self._clock.now(), CLEAN)])
-        return entry is not None and entry.state == "done"
 
     async def _decide(self, row: Parked, state: str, send: Addressed | None, decision: Decision) -> bool:
         now = self._clock.now()
@@ -110,7 +117,7 @@ class Desk:
 
 
 def _owner(row: Parked) -> str:
-    return f"{row.message_id}.{row.generation}" if row.generation else row.message_id
+    return f"{row.message_id}.{row.generation}.{row.route}"
 
 
 def _content(packet: Packet) -> Literal["json", "bytes"]:

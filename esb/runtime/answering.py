@@ -54,8 +54,11 @@ class Answering:
     def __init__(self, bus: Bus, settle: Callable[[Sequence[Item]], Awaitable[None]]) -> None:
         self._bus, self._settle = bus, settle
 
-    async def rounds(self, waiting: list[Waiting]) -> dict[int, Any]:
-        """Resume until nothing waits; return the late items (by identity) with the tasks that settle them alone."""
+    async def rounds(self, waiting: list[Waiting], patient: bool = False) -> dict[int, Any]:
+        """Resume until nothing waits; return the late items (by identity) with the tasks that settle them alone.
+
+        With `patient` nobody is late: the round lasts as long as its slowest answer.
+        """
         late: dict[int, Any] = {}
         while waiting:
             stateful = [entry for entry in waiting if entry[2].ask.stateful]
@@ -64,7 +67,7 @@ class Answering:
             if stateful:
                 await self._stateful(stateful, waiting)
             if outside:
-                await self._outside(outside, waiting, late)
+                await self._outside(outside, waiting, None if patient else late)
         return late
 
     async def _stateful(self, entries: Sequence[Waiting], waiting: list[Waiting]) -> None:
@@ -78,7 +81,7 @@ class Answering:
             entry[0].owners.add(entry[2].owner)
             resume(entry, answer, waiting)
 
-    async def _outside(self, entries: Sequence[Waiting], waiting: list[Waiting], late: dict[int, Any]) -> None:
+    async def _outside(self, entries: Sequence[Waiting], waiting: list[Waiting], late: dict[int, Any] | None) -> None:
         try:
             kept = await self._bus.store.recorded([asked.name for _, _, asked in entries])
         except EsbError as error:
@@ -94,9 +97,9 @@ class Answering:
                 tasks[self._bus.clock.spawn(ask_outside(self._bus, asked), "ask")] = entry
         if not tasks:
             return
-        done, _ = await asyncio.wait(tasks, timeout=self._bus.limits.grace)
+        done, _ = await asyncio.wait(tasks, timeout=None if late is None else self._bus.limits.grace)
         for task, entry in tasks.items():
-            if task in done:
+            if late is None or task in done:
                 resume(entry, task.result(), waiting)
             else:
                 late[id(entry[0])] = self._bus.clock.spawn(self._alone(task, entry), "late")

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from esb.edge import Delivered
-from esb.envelope import Ack, Delivery, Retry
-from esb.errors import ChannelError, EndpointError, EsbError, StoreError, ThrottledError, UnknownOutcomeError
+from esb.envelope import Ack, Dead, Delivery, Retry
+from esb.errors import ChannelError, EndpointError, MessageError, StoreError, ThrottledError, UnknownOutcomeError
 from esb.message import Message
 from esb.plan import DeliveryPlan
 from esb.ports import Sink
@@ -17,7 +17,9 @@ from esb.runtime.breaker import Breaker, Rate
 from esb.runtime.bus import Bus
 from esb.runtime.claims import check_out
 from esb.runtime.coalesce import Coalesce
-from esb.runtime.history import journal, record
+from esb.runtime.committing import commit, commit_all, settle
+from esb.runtime.history import record
+from esb.runtime.lanes import Lanes
 from esb.runtime.lending import Lending
 from esb.runtime.verdicts import HEAL, Failed, Outcome, fail
 
@@ -34,16 +36,21 @@ class Deliverer:
         self.endpoint = endpoint
         self._plan: DeliveryPlan = bus.plans.current.deliveries[endpoint]
         plan = self._plan
+        channel = f"delivery/{endpoint}"
         parallel = 1 if plan.ordered else plan.concurrency
-        self._lending = Lending(bus, f"delivery/{endpoint}", self._batch, 2, prefetch=max(2 * parallel, 10))
+        self._lanes = Lanes(bus, channel, self._attempt, self._commit_all, plan.owner) if plan.ordered else None
+        work = self._batch if self._lanes is None else self._lanes.add
+        self._lending = Lending(bus, channel, work, 2 if self._lanes is None else 1, prefetch=max(2 * parallel, 10))
         self._calls = asyncio.Semaphore(parallel)
-        self._finish = Coalesce[tuple[Delivery, Outcome, LedgerEntry | None], None](bus.clock, self._finish_all, 200)
+        self._finish = Coalesce[Outcome, None](bus.clock, self._finish_all, 200)
         self._lease = 0.0 if plan.effect == "idempotency_key" else plan.call_limit
         self.breaker = Breaker(plan.breaker)
         self._rate = Rate(*plan.rate) if plan.rate else None
 
     async def run(self) -> None:
         """Work until stopped or cancelled."""
+        if self._lanes is not None:
+            await self._lanes.load()
         await self._lending.run()
 
     async def stop(self) -> None:
@@ -51,52 +58,68 @@ class Deliverer:
         await self._lending.stop()
 
     async def _batch(self, deliveries: Sequence[Delivery]) -> Iterable[Any]:
-        opened = [await self._open(delivery) for delivery in deliveries]
-        now = self._bus.clock.now()
-        entries = [
-            LedgerEntry(self._key(message), "intent", delivery.packet.attempt, now, lease=self._lease)
-            for delivery, message in zip(deliveries, opened, strict=True)
+        """Write what is about to be sent, then call side by side; calls that end together share a transaction."""
+        now, known = self._bus.clock.now(), []
+        for delivery in deliveries:
+            message = await self._open(delivery)
+            if message is not None:
+                known.append((delivery, message, self._entry(delivery, message, now)))
+        before = await self._bus.store.intend([entry for _, _, entry in known])
+        return [
+            self._bus.clock.spawn(self._one(*call, previous), f"deliver {self._endpoint}")
+            for call, previous in zip(known, before, strict=True)
         ]
-        before = await self._bus.store.intend(entries)
-        work = [
-            self._one(delivery, message, entry, previous)
-            for delivery, message, entry, previous in zip(deliveries, opened, entries, before, strict=True)
-        ]
-        if self._plan.ordered:
-            for call in work:
-                await call
-            return ()
-        return [self._bus.clock.spawn(call, f"deliver {self._endpoint}") for call in work]
-
-    def _key(self, message: Message) -> LedgerKey:
-        return LedgerKey(self._endpoint, message.id, message.generation)
-
-    async def _open(self, delivery: Delivery) -> Message:
-        message, _ = await check_out(self._bus.store, delivery.packet, read_body=False)
-        return message
 
     async def _one(
         self, delivery: Delivery, message: Message, entry: LedgerEntry, previous: LedgerEntry | None
     ) -> None:
-        """Deliver one message and settle it; calls that end together share a transaction."""
+        await self._finish(await self._call(delivery, message, entry, previous))
+
+    async def _attempt(self, delivery: Delivery) -> Outcome:
+        """Deliver one message of an ordered channel to its outcome."""
+        message, _ = await check_out(self._bus.store, delivery.packet, read_body=False)
+        entry = self._entry(delivery, message, self._bus.clock.now())
+        (previous,) = await self._bus.store.intend([entry])
+        return await self._call(delivery, message, entry, previous)
+
+    async def _commit_all(self, outcomes: Sequence[Outcome]) -> bool:
+        return await commit_all(self._bus, outcomes, self._endpoint)
+
+    async def _finish_all(self, outcomes: Sequence[Outcome]) -> Sequence[None]:
+        await commit(self._bus, outcomes, self._endpoint)
+        return [None] * len(outcomes)
+
+    async def _open(self, delivery: Delivery) -> Message | None:
+        """Return the message; one that cannot be read goes to the dead letters at once."""
+        try:
+            return (await check_out(self._bus.store, delivery.packet, read_body=False))[0]
+        except MessageError as error:
+            await settle(self._bus, [Dead(delivery, {"reason": str(error), "origin": delivery.channel})])
+            return None
+
+    def _entry(self, delivery: Delivery, message: Message, now: float) -> LedgerEntry:
+        key = LedgerKey(self._endpoint, message.id, message.generation)
+        return LedgerEntry(key, "intent", delivery.packet.attempt, now, lease=self._lease)
+
+    async def _call(
+        self, delivery: Delivery, message: Message, entry: LedgerEntry, previous: LedgerEntry | None
+    ) -> Outcome:
+        """Return how a delivery ended; what the ledger knows as done is not sent again."""
         if previous is not None and previous.state == "done":
             line = record(message, "duplicate", entry.at, place=self._endpoint, text="the ledger says it was delivered")
-            await self._finish((delivery, Outcome(Ack(delivery), records=[line]), None))
-            return
+            return Outcome(Ack(delivery), records=[line])
         if previous is not None and self._is_under_way(previous, entry):
-            await self._finish((delivery, Outcome(Retry(delivery, HEAL, counted=False)), None))
-            return
+            return Outcome(Retry(delivery, HEAL, counted=False))
         async with self._calls:
             try:
                 done = await self._deliver(message, entry, previous)
             except Exception as error:  # the consumer's broad catch: it ends in a verdict
-                outcome, after = self._failed(delivery, message, entry, error)
-            else:
-                now = self._bus.clock.now()
-                line = record(message, "delivered", now, place=self._endpoint, text=done.detail, attempt=entry.attempt)
-                outcome = Outcome(Ack(delivery), records=[line])
-                after = LedgerEntry(entry.key, "done", entry.attempt, now, done.detail)
-        await self._finish((delivery, outcome, after))
+                return self._failed(delivery, message, entry, error)
+        now = self._bus.clock.now()
+        line = record(message, "delivered", now, place=self._endpoint, text=done.detail, attempt=entry.attempt)
+        return Outcome(
+            Ack(delivery), records=[line], entry=LedgerEntry(entry.key, "done", entry.attempt, now, done.detail)
+        )
 
     async def _deliver(self, message: Message, entry: LedgerEntry, previous: LedgerEntry | None) -> Delivered:
         key = message.effect_key
@@ -133,7 +156,7 @@ class Deliverer:
 
     def _is_under_way(self, previous: LedgerEntry, entry: LedgerEntry) -> bool:
         """Return whether a twin may be calling right now, where a second call would be a second effect."""
-        return previous.state == "intent" and not previous.detail and entry.at - previous.at < self._lease
+        return previous.state == "intent" and not previous.detail and abs(entry.at - previous.at) < self._lease
 
     async def _wait(self) -> None:
         """Wait for the breaker and for the rate; nothing is dropped and no attempt is counted meanwhile."""
@@ -142,40 +165,19 @@ class Deliverer:
         if self._rate is not None and (seconds := self._rate.wait(self._bus.clock.now())):
             await self._bus.clock.sleep(seconds)
 
-    def _failed(
-        self, delivery: Delivery, message: Message, entry: LedgerEntry, error: Exception
-    ) -> tuple[Outcome, LedgerEntry | None]:
+    def _failed(self, delivery: Delivery, message: Message, entry: LedgerEntry, error: Exception) -> Outcome:
         """Ask the policy; a failure that applied nothing is noted as clean, an unknown one stays unknown."""
         now = self._bus.clock.now()
-        unknown = isinstance(error, UnknownOutcomeError)
         if isinstance(error, ChannelError | StoreError):
-            return Outcome(Retry(delivery, HEAL, counted=False)), None
+            return Outcome(Retry(delivery, HEAL, counted=False))
         failed = Failed(self._judged(error), self._endpoint, self._plan.owner)
         outcome = fail(delivery, message, failed, self._plan.policy, now)
-        state, detail = ("unknown", str(error)) if unknown else ("intent", CLEAN)
-        return outcome, LedgerEntry(entry.key, state, entry.attempt, now, detail)  # type: ignore[arg-type]
+        state, detail = ("unknown", str(error)) if isinstance(error, UnknownOutcomeError) else ("intent", CLEAN)
+        outcome.entry = LedgerEntry(entry.key, state, entry.attempt, now, detail)  # type: ignore[arg-type]
+        return outcome
 
     def _judged(self, error: Exception) -> Exception:
         """Return what the policy is asked about: where repeats are recognised, an unknown outcome may be repeated."""
         if isinstance(error, UnknownOutcomeError) and self._plan.effect in ("idempotency_key", "probe"):
             return EndpointError(str(error), error.retry_after)
         return error
-
-    async def _finish_all(self, done: Sequence[tuple[Delivery, Outcome, LedgerEntry | None]]) -> Sequence[None]:
-        """Write the ledger, publish history and exceptions, then ack: one round trip each for all that ended."""
-        bus = self._bus
-        try:
-            entries = [entry for _, _, entry in done if entry is not None]
-            if entries:
-                await bus.store.conclude(entries)
-            window = [send for _, outcome, _ in done for send in outcome.sends]
-            lines = [line for _, outcome, _ in done for line in outcome.records]
-            if lines:
-                window.append(journal(lines))
-            if window:
-                await bus.channel.publish(window)
-            await bus.channel.settle([outcome.settlement for _, outcome, _ in done])
-        except EsbError as error:
-            bus.log.warning("delivery.unsettled", endpoint=self._endpoint, count=len(done), reason=str(error))
-            await bus.channel.settle([Retry(delivery, HEAL, counted=False) for delivery, _, _ in done])
-        return [None] * len(done)

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from datetime import UTC, datetime
 
 import msgspec
 
 from esb.envelope import Addressed, Delivery, Packet, unpack
+from esb.errors import FormatError
 from esb.message import Message, derive
 from esb.records import Parked, Record, RecordKind
 
@@ -92,16 +94,48 @@ def parked(row: Parked) -> Addressed:
     return Addressed("dead", Packet(id=row.id, body=_encode(row), content="bytes", headers={"parked": "1"}))
 
 
+def parked_row(packet: Packet) -> Parked:
+    """Return the row that a packet for `dead` carries."""
+    return _parked(packet.body)
+
+
+def held(delivery: Delivery, message: Message, why: tuple[str, str], at: float) -> Addressed:
+    """Return a message that waits at its channel, unchanged; `why` = (the reason, who must act)."""
+    restarts = delivery.packet.headers.get("restarts", "0")
+    reason, owner = why
+    return parked(
+        Parked(
+            id=derive("behind", message.id, message.generation, delivery.channel, restarts),
+            place=delivery.channel,
+            reason=reason,
+            at=at,
+            origin=delivery.channel,
+            packet=delivery.packet,
+            message_id=message.id,
+            generation=message.generation,
+            route=message.route,
+            step=delivery.channel,
+            owner=owner,
+            partner=message.partner,
+            correlation_id=message.correlation_id,
+            keys=message.keys,
+        )
+    )
+
+
 def read_parked(delivery: Delivery, at: float) -> Parked:
     """Return the row of a packet in `dead`: one of ours, or a packet that the channel itself gave up on."""
     packet = delivery.packet
     if packet.headers.get("parked"):
         return _parked(packet.body)
-    message, _ = unpack(packet, read_body=False)
+    try:
+        message, _ = unpack(packet, read_body=False)
+    except FormatError:
+        message = Message(id=packet.id, body=packet.body, received=datetime.fromtimestamp(at, UTC))
     reason = packet.headers.get("reason") or "the channel gave up on it"
-    origin = packet.headers.get("origin") or f"route/{message.route}"
+    origin = packet.headers.get("origin") or packet.headers.get("channel") or f"route/{message.route}"
     return Parked(
-        id=derive("parked", message.id, message.generation, origin, reason),
+        id=derive("parked", message.id, message.generation, origin, reason, packet.headers.get("restarts", "0")),
         place=origin,
         reason=reason,
         at=at,

@@ -8,7 +8,7 @@ from typing import Any
 from msgspec.structs import replace
 
 from esb.envelope import Ack, Addressed, Delivery, Retry, pack
-from esb.errors import ChannelError, EsbError, MessageError, PublishError, StoreError, TooLargeError
+from esb.errors import EsbError, MessageError
 from esb.message import Message, Send
 from esb.pipeline import StepFailure, run
 from esb.records import Record
@@ -16,23 +16,32 @@ from esb.runtime.answering import Answering, Waiting, begin
 from esb.runtime.asking import keep_refusals
 from esb.runtime.bus import Bus
 from esb.runtime.claims import check_in, check_out
-from esb.runtime.history import journal, record
+from esb.runtime.committing import commit, commit_all
+from esb.runtime.history import record
 from esb.runtime.item import Item
+from esb.runtime.lanes import Lanes
 from esb.runtime.lending import Lending
-from esb.runtime.verdicts import HEAL, Failed, Outcome, fail, hold
+from esb.runtime.verdicts import Failed, Outcome, fail, hold
 
 
 class Router:
-    """Consumes one route's channel (Event-Driven Consumer, Transactional Client)."""
+    """Consumes one route's channel (Event-Driven Consumer, Transactional Client); `order_by` routes by lanes."""
 
     def __init__(self, bus: Bus, route: str) -> None:
         self._bus, self._route = bus, route
-        ordered = route in bus.plans.current.ordered_routes
-        self._lending = Lending(bus, f"route/{route}", self._batch, 1 if ordered else bus.limits.batches)
+        channel = f"route/{route}"
+        self._lanes: Lanes | None = None
+        if route in bus.plans.current.ordered_routes:
+            owner = bus.plans.current.routes[route].owner
+            self._lanes = Lanes(bus, channel, self._attempt, self._commit_all, owner)
+        work = self._batch if self._lanes is None else self._lanes.add
+        self._lending = Lending(bus, channel, work, bus.limits.batches if self._lanes is None else 1)
         self._answering = Answering(bus, self._settle)
 
     async def run(self) -> None:
         """Work until stopped or cancelled."""
+        if self._lanes is not None:
+            await self._lanes.load()
         await self._lending.run()
 
     async def stop(self) -> None:
@@ -42,22 +51,37 @@ class Router:
     async def _batch(self, deliveries: Sequence[Delivery]) -> Iterable[Any]:
         """Run a batch; who waits long for an answer leaves it and is settled alone."""
         waiting: list[Waiting] = []
-        items = [Item(delivery) for delivery in deliveries]
-        for item in items:
-            await self._open(item)
-            if item.error is None:
-                self._begin(item, waiting)
+        items = [await self._started(delivery, waiting) for delivery in deliveries]
         late = await self._answering.rounds(waiting)
         await self._settle([item for item in items if id(item) not in late])
         return late.values()
 
-    async def _open(self, item: Item) -> None:
+    async def _attempt(self, delivery: Delivery) -> Outcome:
+        """Run one delivery to its outcome, however long its answers take."""
+        waiting: list[Waiting] = []
+        item = await self._started(delivery, waiting)
+        await self._answering.rounds(waiting, patient=True)
+        return await self._outcome(item)
+
+    async def _commit_all(self, outcomes: Sequence[Outcome]) -> bool:
+        return await commit_all(self._bus, outcomes, self._route)
+
+    async def _settle(self, items: Sequence[Item]) -> None:
+        if items:
+            await commit(self._bus, [await self._outcome(item) for item in items], self._route)
+
+    async def _started(self, delivery: Delivery, waiting: list[Waiting]) -> Item:
+        """Open a delivery and run it to its end or its first ask."""
+        item = Item(delivery)
         try:
-            message, item.at = await check_out(self._bus.store, item.delivery.packet)
+            message, item.at = await check_out(self._bus.store, delivery.packet)
             item.message = message if message.route == self._route else replace(message, route=self._route)
             item.plan = await self._bus.plans.get(message.release)
         except EsbError as error:
             item.error = error
+        else:
+            self._begin(item, waiting)
+        return item
 
     def _begin(self, item: Item, waiting: list[Waiting]) -> None:
         message, plan = item.message, item.plan
@@ -78,15 +102,6 @@ class Router:
             item.error = error
         if suspects is not None:
             suspects.clear(message.id)
-
-    async def _settle(self, items: Sequence[Item]) -> None:
-        """Publish what the items want to leave, then ack; what is not known to be durable is lent again."""
-        if not items:
-            return
-        outcomes = [await self._outcome(item) for item in items]
-        await self._publish(items, outcomes)
-        await self._confirm(items, outcomes)
-        await self._bus.channel.settle([outcome.settlement for outcome in outcomes])
 
     async def _outcome(self, item: Item) -> Outcome:
         if item.error is None:
@@ -114,7 +129,7 @@ class Router:
         """Return what a run that passed wants to leave: its sends, its parked messages and its history."""
         result, message, plan = item.result, item.message, item.plan
         assert result is not None and message is not None and plan is not None
-        now, outcome = self._bus.clock.now(), Outcome(Ack(item.delivery))
+        now, outcome = self._bus.clock.now(), Outcome(Ack(item.delivery), owners=frozenset(item.owners))
         lines = outcome.records
         for send in result.sends:
             outcome.sends.append(await self._pack(send, item))
@@ -135,44 +150,6 @@ class Router:
     async def _pack(self, send: Send, item: Item) -> Addressed:
         packet = pack(send.message, order_key=item.delivery.packet.order_key)
         return Addressed(send.to, await check_in(self._bus.store, send.message, packet, self._bus.limits.claim_bytes))
-
-    async def _publish(self, items: Sequence[Item], outcomes: list[Outcome]) -> None:
-        """Publish one window and its history; an outcome whose sends are not confirmed becomes a retry."""
-        window: list[Addressed] = []
-        owner_of: list[int] = []
-        lines: list[Record] = []
-        for number, outcome in enumerate(outcomes):
-            window.extend(outcome.sends)
-            owner_of.extend([number] * len(outcome.sends))
-            lines.extend(outcome.records)
-        if lines:
-            window.append(journal(lines))
-        failed: set[int] = set()
-        try:
-            if window:
-                await self._bus.channel.publish(window)
-        except PublishError as error:
-            self._bus.log.warning("publish.unconfirmed", route=self._route, reason=str(error))
-            history = len(owner_of) in error.failed
-            failed = set(range(len(items))) if history else {owner_of[index] for index in error.failed}
-        except (ChannelError, TooLargeError) as error:
-            self._bus.log.warning("publish.failed", route=self._route, reason=str(error))
-            failed = set(range(len(items)))
-        for number in failed:
-            outcomes[number] = Outcome(Retry(items[number].delivery, HEAL, counted=False))
-
-    async def _confirm(self, items: Sequence[Item], outcomes: list[Outcome]) -> None:
-        """Mark the keys that these messages reserved as done, now that their sends are durable."""
-        ran = [number for number, item in enumerate(items) if item.owners and item.error is None]
-        passed = [number for number in ran if type(outcomes[number].settlement) is Ack]
-        if not passed:
-            return
-        try:
-            await self._bus.store.confirm(sorted({owner for n in passed for owner in items[n].owners}))
-        except StoreError as error:
-            self._bus.log.warning("keys.unconfirmed", route=self._route, reason=str(error))
-            for number in passed:
-                outcomes[number] = Outcome(Retry(items[number].delivery, HEAL, counted=False))
 
 
 def _sent(message: Message, send: Send, now: float) -> Record:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from esb.envelope import Ack, Addressed, Delivery, Retry, Settlement, pack, unpack
-from esb.errors import ChannelError, StoreError, failure_class
+from esb.envelope import Ack, Addressed, Dead, Delivery, Retry, Settlement, pack, unpack
+from esb.errors import ChannelError, EndpointError, StoreError, failure_class
 from esb.message import Message, Park, derive
 from esb.pipeline import Route
 from esb.plan import Divert, Failure, Hold, Ignore, Policy, RetryAfter
-from esb.records import Parked, Record
-from esb.runtime.history import exception, parked, record
+from esb.records import LedgerEntry, Parked, Record
+from esb.runtime.history import exception, held, parked, parked_row, record
 
 HEAL = 2.0
 """Seconds after which work is lent again when the channel or the store, not the message, is the cause."""
@@ -18,11 +18,23 @@ HEAL = 2.0
 
 @dataclass(slots=True)
 class Outcome:
-    """What a delivery ends with: its settlement, and what must be durable before that."""
+    """What a delivery ends with: its settlement (None: none yet), and what must be durable before that."""
 
-    settlement: Settlement
+    settlement: Settlement | None
     sends: list[Addressed] = field(default_factory=list)
     records: list[Record] = field(default_factory=list)
+    entry: LedgerEntry | None = None
+    owners: frozenset[str] = frozenset()
+    """Who holds deduplicate keys that are done once the sends are durable."""
+
+    @property
+    def parks(self) -> bool:
+        """Return whether something of it waits for a person."""
+        return any(send.to == "dead" for send in self.sends)
+
+    def parked_rows(self) -> list[Parked]:
+        """Return the rows that are on their way to the parking table."""
+        return [parked_row(send.packet) for send in self.sends if send.to == "dead"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +52,7 @@ def fail(delivery: Delivery, message: Message | None, failed: Failed, policy: Po
     if isinstance(cause, ChannelError | StoreError):
         return Outcome(Retry(delivery, HEAL, counted=False))
     if message is None:
-        message, _ = unpack(delivery.packet, read_body=False)
-        return _exception(delivery, message, failed, str(cause), now)
+        return Outcome(Dead(delivery, {"reason": str(cause), "origin": delivery.channel}))
     attempt = delivery.packet.attempt
     verdict = policy(
         Failure(failure_class(cause), str(cause), attempt, getattr(cause, "retry_after", None), message.id)
@@ -66,6 +77,23 @@ def _exception(delivery: Delivery, message: Message, failed: Failed, reason: str
     send = exception(delivery, message, (failed.place, failed.owner), reason, now, failure_class(failed.cause))
     line = record(message, "dead", now, place=failed.place, text=reason, attempt=delivery.packet.attempt)
     return Outcome(Ack(delivery), [send], [line])
+
+
+def behind(delivery: Delivery, first: str, owner: str, now: float) -> Outcome:
+    """Park a message behind one of its key that a person must decide about first; released, it starts anew."""
+    message, _ = unpack(delivery.packet, read_body=False)
+    reason = f"its order is kept: {first[:12]} of the same key must be decided first, then release this one"
+    line = record(message, "held", now, place=delivery.channel, text=reason)
+    return Outcome(Ack(delivery), [held(delivery, message, (reason, owner), now)], [line])
+
+
+def given_up(retry: Retry, now: float) -> Outcome:
+    """Park a message of an ordered channel whose next attempt is too far away to hold up its place meanwhile."""
+    delivery = retry.delivery
+    message, _ = unpack(delivery.packet, read_body=False)
+    place = delivery.channel.partition("/")[2]
+    reason = f"it would be tried again in {retry.after:g} s; so long its key is not held up: retry it when it can pass"
+    return _exception(delivery, message, Failed(EndpointError(reason), place), reason, now)
 
 
 def hold(park: Park, route: Route, now: float) -> tuple[Addressed, Record]:

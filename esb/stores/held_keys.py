@@ -51,10 +51,9 @@ _free = delete(held_keys).where(_reserved)
 async def claim(connection: AsyncConnection, claims: Sequence[KeyClaim]) -> list[bytes]:
     """Answer each claim as if one after another; keys and kept answers commit together."""
     told = await recorded(connection, [one.name for one in claims])
-    asked = [one for one in claims if one.name not in told]
-    if not asked:
+    ids = {_id(one) for one in claims if told.get(one.name) != DUPLICATE}
+    if not ids:
         return [told[one.name] for one in claims]
-    ids = {_id(one) for one in asked}
     held = {row.id: Held(*row) for row in await connection.execute(_select, {"ids": sorted(ids)})}
     answers, changed, kept = plan_claim(told, held, claims)
     new = [astuple(changed[name]) for name in sorted(changed) if name not in held]
@@ -74,13 +73,12 @@ def plan_claim(
     told, held = dict(told), dict(held)
     answers, changed, kept = list[bytes](), dict[str, Held](), list[tuple[KeyClaim, bytes]]()
     for one in claims:
-        answer = told.get(one.name)
-        if answer is None:
-            name = _id(one)
-            answer = _judge(held.get(name), one)
+        answer, name = told.get(one.name), _id(one)
+        if answer is None or (answer == FIRST and not _still_first(held.get(name), one)):
+            before, answer = answer, _judge(held.get(name), one)
             if answer == FIRST and (name not in held or held[name].owner != one.owner):
                 held[name] = changed[name] = _row(name, one)
-            if answer != WAIT:  # waiting is no answer: the twin asks again when the first has ended
+            if answer != WAIT and before is None:  # waiting is no answer: the twin asks again when the first has ended
                 told[one.name] = answer
                 kept.append((one, answer))
         answers.append(answer)
@@ -98,16 +96,33 @@ async def free(connection: AsyncConnection, owners: Sequence[str]) -> None:
 
 
 def owner_message(owner: str) -> str:
-    """Return the message id of an owner, which is an effect key: the id, and `.generation` from the first on."""
+    """Return the message id of an owner (`id.generation.route`)."""
     return owner.partition(".")[0]
+
+
+def _still_first(row: Held | None, one: KeyClaim) -> bool:
+    """Return whether a kept `first` still holds: what was freed, or taken over, must be claimed anew."""
+    return row is not None and row.owner == one.owner
 
 
 def _judge(row: Held | None, one: KeyClaim) -> bytes:
     if row is None or row.owner == one.owner:
         return FIRST
     if row.state == "reserved":
-        return WAIT
+        anew = _started_anew(row.owner, one.owner)
+        return WAIT if anew is None else FIRST if anew else DUPLICATE
     return DUPLICATE if one.at < row.until else FIRST
+
+
+def _started_anew(held: str, claims: str) -> bool | None:
+    """Return whether the claim is the same message started anew by a person (a later generation); None = another."""
+    message, _, rest = held.partition(".")
+    other, _, more = claims.partition(".")
+    generation, _, route = rest.partition(".")
+    later, _, same = more.partition(".")
+    if (message, route) != (other, same) or not (generation.isdigit() and later.isdigit()):
+        return None
+    return int(later) > int(generation)
 
 
 def _id(one: KeyClaim) -> str:

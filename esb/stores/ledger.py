@@ -57,7 +57,7 @@ def plan_intend(
 
 def _is_under_way(row: LedgerEntry, now: float, lease: float) -> bool:
     """Return whether an intent may still be somebody's call: it is not noted as failed, and it is young."""
-    return row.state == "intent" and not row.detail and now - row.at < lease
+    return row.state == "intent" and not row.detail and abs(now - row.at) < lease
 
 
 def plan_conclude(
