@@ -15,12 +15,14 @@ DEPTH = 3
 
 def document(guide: Guide, seed: int) -> dict[str, Any]:
     """Return a document of the set; the same seed gives the same document."""
-    maker = _Maker(Random(seed))  # noqa: S311 - nothing secret
+    maker = Maker(Random(seed))  # noqa: S311 - nothing secret
     number = f"{maker.chance.randint(1, 9999):04d}"
     return {"transaction": {"set": guide.set, "number": number}, **maker.body(guide.body, 0)}
 
 
-class _Maker:
+class Maker:
+    """Makes objects for segments and loops."""
+
     def __init__(self, chance: Random) -> None:
         self.chance = chance
 

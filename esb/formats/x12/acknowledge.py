@@ -16,6 +16,24 @@ _RANGE = 900_000_000
 """Interchange numbers from here on answer; those below are for what the house sends of its own."""
 
 
+_SET = re.compile(r"[A-Z0-9]{3}", re.ASCII)
+_SET_NUMBER = re.compile(r"[ -~]{4,9}", re.ASCII)
+_GUIDE = re.compile(r"[ -~]{1,35}", re.ASCII)
+_VERSION = re.compile(r"\d{6}[A-Z0-9]{0,6}", re.ASCII)
+_GROUP_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+_TWO = re.compile(r"[A-Z0-9]{2}", re.ASCII)
+_DAY = re.compile(r"\d{8}", re.ASCII)
+_TIME = re.compile(r"\d{4,8}", re.ASCII)
+_PARTY = re.compile(r"[ -~]{1,15}", re.ASCII)
+_SHORT_DAY = re.compile(r"\d{6}", re.ASCII)
+_SHORT_TIME = re.compile(r"\d{4}", re.ASCII)
+_NUMBER = re.compile(r"\d{9}", re.ASCII)
+_STANDARD = re.compile(r"\d{5}", re.ASCII)
+_LETTER = re.compile(r"[A-Z]", re.ASCII)
+_USAGE = re.compile(r"[PTI]", re.ASCII)
+"""What an element of an envelope must look like, so that an answer is valid whatever the sender wrote."""
+
+
 class Writer:
     """Writes segments with the separators of the interchange that is answered."""
 
@@ -43,8 +61,8 @@ class Writer:
 def set_segments(verdict: Verdict, writer: Writer, kind: str) -> str:
     """Return AK2 … AK5 (997) or AK2 IK3 … IK5 (999) for one transaction set."""
     new = kind == "999"
-    name, number = _sound(verdict.set, "[A-Z0-9]{3}", "000"), _sound(verdict.number, "[ -~]{4,9}", "0000")
-    header = writer.segment("AK2", name, number, _sound(verdict.guide, "[ -~]{1,35}", "") if new else "")
+    name, number = _sound(verdict.set, _SET, "000"), _sound(verdict.number, _SET_NUMBER, "0000")
+    header = writer.segment("AK2", name, number, _sound(verdict.guide, _GUIDE, "") if new else "")
     if verdict.code == "A":
         return header + writer.accepted(kind)
     tags = ("IK3", "IK4", "IK5") if new else ("AK3", "AK4", "AK5")
@@ -80,10 +98,10 @@ def _tag(fault: Fault) -> str:
     return "".join(char for char in fault.tag if char.isascii() and char.isalnum())[:3].ljust(2, "X")
 
 
-def _sound(value: str, shape: str, otherwise: str) -> str:
+def _sound(value: str, shape: re.Pattern[str], otherwise: str) -> str:
     """Return a value of the sender's envelope if it is what it should be: an answer must be valid in any case."""
     value = value.strip()
-    return value if re.fullmatch(shape, value, re.ASCII) else otherwise
+    return value if shape.fullmatch(value) else otherwise
 
 
 def _number(fault: Fault) -> str:
@@ -94,11 +112,11 @@ def _number(fault: Fault) -> str:
 def acknowledgment(interchange: Interchange, group: Group, kind: str) -> Part:
     """Return the 997 or 999 for a group, in an interchange of its own that goes back to the sender."""
     writer, gs = Writer(interchange), group.gs
-    version = _sound(gs[7], r"\d{6}[A-Z0-9]{0,6}", "004010")
-    answered_number = _sound(gs[5], r"\d{1,9}", "0")
+    version = _sound(gs[7], _VERSION, "004010")
+    answered_number = _sound(gs[5], _GROUP_NUMBER, "0")
     body = [
         writer.segment("ST", kind, "0001", version if kind == "999" else ""),
-        writer.segment("AK1", _sound(gs[0], "[A-Z0-9]{2}", "ZZ"), answered_number, version if kind == "999" else ""),
+        writer.segment("AK1", _sound(gs[0], _TWO, "ZZ"), answered_number, version if kind == "999" else ""),
         group.answer.getvalue(),
         _verdict(group, writer),
     ]
@@ -106,8 +124,8 @@ def acknowledgment(interchange: Interchange, group: Group, kind: str) -> Part:
     body.append(writer.segment("SE", str(count), "0001"))
     number = f"{_control(interchange, group):09d}"
     control = str(int(number))
-    day, time = _sound(gs[3], r"\d{8}", "20000101"), _sound(gs[4], r"\d{4,8}", "0000")
-    parties = (_sound(party, "[ -~]{1,15}", "UNKNOWN") for party in (gs[2], gs[1]))
+    day, time = _sound(gs[3], _DAY, "20000101"), _sound(gs[4], _TIME, "0000")
+    parties = (_sound(party, _PARTY, "UNKNOWN") for party in (gs[2], gs[1]))
     head = writer.segment("GS", "FA", *parties, day, time, control, "X", version)
     text = "".join([isa(interchange, number), head, *body, writer.segment("GE", "1", control), _iea(writer, number)])
     headers = {**answered(interchange), **group.headers(), "edi_set": kind, "edi_control": number}
@@ -121,9 +139,9 @@ def technical(interchange: Interchange) -> Part:
     refused = any(fault.code == "ich.duplicate" for fault in interchange.faults)
     verdict = "R" if refused else "E" if codes else "A"
     number = f"{_RANGE + 99_999_999 - _value(interchange.number) % 50_000_000:09d}"
-    when = _sound(interchange.isa[8], r"\d{6}", "000101"), _sound(interchange.isa[9], r"\d{4}", "0000")
+    when = _sound(interchange.isa[8], _SHORT_DAY, "000101"), _sound(interchange.isa[9], _SHORT_TIME, "0000")
     line = writer.segment(
-        "TA1", _sound(interchange.number, r"\d{9}", "000000000"), *when, verdict, codes[0] if codes else "000"
+        "TA1", _sound(interchange.number, _NUMBER, "000000000"), *when, verdict, codes[0] if codes else "000"
     )
     text = "".join([isa(interchange, number), line, _iea(writer, number, "0")])
     headers = {**answered(interchange), "edi_set": "TA1", "edi_control": number}
@@ -143,13 +161,13 @@ def isa(interchange: Interchange, number: str) -> str:
     old = interchange.isa
     widths = (2, 10, 2, 10, 2, 15, 2, 15, 6, 4, 1, 5, 9, 1, 1)
     parties = [
-        *(_sound(old[6], "[A-Z0-9]{2}", "ZZ"), _sound(old[7], "[ -~]{1,15}", "UNKNOWN")),
-        *(_sound(old[4], "[A-Z0-9]{2}", "ZZ"), _sound(old[5], "[ -~]{1,15}", "UNKNOWN")),
+        *(_sound(old[6], _TWO, "ZZ"), _sound(old[7], _PARTY, "UNKNOWN")),
+        *(_sound(old[4], _TWO, "ZZ"), _sound(old[5], _PARTY, "UNKNOWN")),
     ]
-    when = [_sound(old[8], r"\d{6}", "000101"), _sound(old[9], r"\d{4}", "0000")]
-    version = _sound(old[11], r"\d{5}", "00401")
-    repetition = interchange.marks.repetition or _sound(old[10], "[A-Z]", "U")
-    new = ["00", "", "00", "", *parties, *when, repetition, version, number, "0", _sound(old[14], "[PTI]", "P")]
+    when = [_sound(old[8], _SHORT_DAY, "000101"), _sound(old[9], _SHORT_TIME, "0000")]
+    version = _sound(old[11], _STANDARD, "00401")
+    repetition = interchange.marks.repetition or _sound(old[10], _LETTER, "U")
+    new = ["00", "", "00", "", *parties, *when, repetition, version, number, "0", _sound(old[14], _USAGE, "P")]
     fields = [value.ljust(width) for value, width in zip(new, widths, strict=True)]
     mark = interchange.marks.element
     return mark.join(["ISA", *fields, interchange.marks.component]) + Writer(interchange).segment()

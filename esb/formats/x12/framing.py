@@ -245,14 +245,15 @@ class Head(Struct):
 
 def head(text: str) -> Head | str:
     """Return the ISA at the beginning of a text, or why it cannot be read."""
-    if _fixed(text):
+    fixed = _fixed(text)
+    wide = None if fixed and text[104:106].isascii() else _wide(text)
+    if fixed and wide is None:
         return _built([*text[:103].split(text[3])[1:], text[104]], text[3], text[105], 106)
     plain = text.replace("\r", "").replace("\n", "")
-    if plain != text and _fixed(plain):
+    if wide is None and plain != text and _fixed(plain):
         odd = ("wrapped", "the lines are wrapped at a fixed width; their ends were removed")
         elements = [*plain[:103].split(plain[3])[1:], plain[104]]
         return _built(elements, plain[3], plain[105], _unwrapped_length(text, 106), odd)
-    wide = _wide(text)
     if wide is not None:
         marks = [char.encode().decode("latin-1") for char in (wide[3], wide[104], wide[105])]
         size = len(wide[:106].encode())
