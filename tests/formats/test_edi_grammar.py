@@ -18,8 +18,8 @@ from esb.formats.x12.library import VERSIONS, dictionary
 from esb.testing.edi_documents import Maker
 
 MARKS = Marks("*", ">", "^", "~")
-TEXTS = ("", "", "A", "AB", "12", "-5", "1.5", ".5", "5.", "+1", "20261121", "20261331", "1430", "9999", "X" * 90, "a>b",
-         ">", "a>b>c>d", "EA", "00", "1>2", "é", "\x01")  # fmt: skip
+TEXTS = ("", "", "A", "AB", "12", "-5", "1.5", ".5", "5.", "+1", "20261121", "20261331", "1430", "9999", "X" * 90,
+         "a>b", ">", "a>b>c>d", "EA", "00", "1>2", "é", "\x01")  # fmt: skip
 
 
 @pytest.mark.parametrize("version", VERSIONS)
