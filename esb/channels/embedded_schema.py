@@ -61,7 +61,7 @@ def _lay_out(db: Any, path: Path) -> None:
     mode = _write_ahead(db)
     if mode != "wal":
         raise ChannelError(f"{path} cannot keep a write-ahead log ({mode}): put it on a local file system")
-    for pragma in ("synchronous=FULL", "cache_size=-32768", "wal_autocheckpoint=2000", "journal_size_limit=67108864"):
+    for pragma in ("synchronous=FULL", "cache_size=-16384", "wal_autocheckpoint=2000", "journal_size_limit=67108864"):
         db.execute(f"PRAGMA {pragma}")
     version = db.execute("PRAGMA user_version").fetchone()[0]
     if version > _SCHEMA_VERSION:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -17,6 +17,9 @@ from esb.runtime.bus import Bus
 from esb.runtime.claims import check_in
 from esb.runtime.coalesce import Coalesce
 from esb.runtime.history import fingerprint, journal, parked, record
+
+PIECE = 64 * 1024
+"""Bytes that are read at once; between two pieces the other work of the process has its turn."""
 
 
 class Intaker:
@@ -97,7 +100,9 @@ class _Taking:
         async for chunk in self._receipt.chunks:
             taken += len(chunk)
             self._check_size(taken)
-            await self._take(reader.feed(chunk), publish, advance)
+            for piece in _pieces(chunk):
+                await self._take(reader.feed(piece), publish, advance)
+                await self._give_way(piece)
         await self._take(reader.end(), publish, advance)
         if self.documents != 1 or self.bad:
             text = f"{self._receipt.name}: {self.documents} documents, {self.bad} bad"
@@ -111,8 +116,15 @@ class _Taking:
         async for chunk in self._receipt.chunks:
             taken += len(chunk)
             self._check_size(taken)
-            self._refuse_bad(reader.feed(chunk))
+            for piece in _pieces(chunk):
+                self._refuse_bad(reader.feed(piece))
+                await self._give_way(piece)
         self._refuse_bad(reader.end())
+
+    async def _give_way(self, piece: bytes) -> None:
+        """Let others work, if this is one piece of many: a large file must not keep all of them waiting."""
+        if len(piece) == PIECE:
+            await self._bus.clock.sleep(0)
 
     def _refuse_bad(self, parts: Sequence[Part]) -> None:
         for part in parts:
@@ -226,6 +238,11 @@ class _Taking:
             window = [*window, journal(records)]
         if window:
             await publish(window)
+
+
+def _pieces(chunk: bytes) -> Iterator[bytes]:
+    for start in range(0, len(chunk), PIECE):
+        yield chunk[start : start + PIECE]
 
 
 def _refused(receipt: Receipt, part: Part) -> FormatError:

@@ -24,11 +24,11 @@ WRITER = (1, 64)
 _WRITING = (
     "PRAGMA synchronous = FULL",  # NORMAL loses committed rows when the power fails
     "PRAGMA foreign_keys = ON",
-    "PRAGMA cache_size = -65536",
+    "PRAGMA cache_size = -16384",
     "PRAGMA wal_autocheckpoint = 2000",
     "PRAGMA journal_size_limit = 67108864",
 )
-_READING = ("PRAGMA query_only = ON", "PRAGMA cache_size = -16384")
+_READING = ("PRAGMA query_only = ON", "PRAGMA cache_size = -4096")
 
 
 def engines(path: Path) -> tuple[AsyncEngine, AsyncEngine]:
