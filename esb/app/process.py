@@ -48,6 +48,7 @@ class Process:
         self._sources: list[Any] = []
         self._roles: list[Any] = []
         self._tasks: list[asyncio.Task[Any]] = []
+        self._pollers: list[asyncio.Task[Any]] = []
         self._stopping = asyncio.Event()
         self._failure: Exception | None = None
         self.listener: Listener | None = None
@@ -99,17 +100,17 @@ class Process:
         watchdog.start()
         try:
             self._start_roles()
-            pollers = self._start_intake(once)
+            self._start_intake(once)
             self.log.info(
                 "esb.started", roles=",".join(self.settings.roles), release=self.releases.current.release[:12]
             )
             if once:
-                await self._finish_once(pollers)
+                await self._finish_once()
             else:
                 await self._stopping.wait()
         finally:
             watchdog.stop()
-            await self._drain(pollers)
+            await self._drain()
         if self._failure is not None:
             raise self._failure
 
@@ -139,26 +140,24 @@ class Process:
     def _has_channel(self, name: str) -> bool:
         return any(spec.name == name for spec in self.releases.current.topology.channels)
 
-    def _start_intake(self, once: bool) -> list[asyncio.Task[Any]]:
-        """Start the pollers and the listener; return the pollers' tasks."""
+    def _start_intake(self, once: bool) -> None:
+        """Start the pollers and, unless the run is to end by itself, the listener."""
         if "intake" not in self.settings.roles:
-            return []
+            return
         routes: list[Any] = []
-        pollers: list[asyncio.Task[Any]] = []
         for name in self.releases.current.intakes:
             source: Any = self.releases.project.endpoints[name].source(name, self.world)
             if hasattr(source, "routes"):
                 routes.extend(source.routes(self.intake, self.releases.current.intakes[name].reader))
                 self._warn_if_open(name, source)
             else:
-                pollers.append(self._spawn(partial(source.run, self.intake, once), f"poll {name}"))
+                self._pollers.append(self._spawn(partial(source.run, self.intake, once), f"poll {name}"))
         if not once:
             api = Api(self.store, {"channel": self._channel_ready, "store": self._store_ready}, self._scrape)
             self.listener = Listener([*routes, *api.routes()], self.settings.address)
             self.listener.bind()
             self._tasks.append(self._spawn(self.listener.serve, "listener"))
             self.log.info("esb.listening", port=self.listener.port)
-        return pollers
 
     def _warn_if_open(self, name: str, source: Any) -> None:
         """Say so when anybody who reaches the listener may post."""
@@ -185,10 +184,10 @@ class Process:
             )
             self._stopping.set()
 
-    async def _finish_once(self, pollers: list[asyncio.Task[Any]]) -> None:
+    async def _finish_once(self) -> None:
         """Wait until the sources have nothing and the channels are empty but for what waits for a later try."""
-        if pollers:
-            await asyncio.wait(pollers)
+        if self._pollers:
+            await asyncio.wait(self._pollers)
         names = [spec.name for spec in self.releases.current.topology.channels]
         quiet = 0
         while quiet < 2 and not self._stopping.is_set():
@@ -197,11 +196,11 @@ class Process:
             quiet = 0 if busy else quiet + 1
             await self.clock.sleep(_QUIET)
 
-    async def _drain(self, pollers: list[asyncio.Task[Any]]) -> None:
+    async def _drain(self) -> None:
         """Stop intake first, then finish what is under way, inside the drain time."""
         if self.listener is not None:
             self.listener.stop()
-        for poller in pollers:
+        for poller in self._pollers:
             poller.cancel()
         recorders = [role for role in self._roles if isinstance(role, Recorder)]
         others = [role for role in self._roles if not isinstance(role, Recorder)]
@@ -209,7 +208,7 @@ class Process:
             if group:
                 stops = [self.clock.spawn(role.stop(), "stop") for role in group]
                 await asyncio.wait(stops, timeout=self.settings.drain)
-        waiting = [task for task in (*self._tasks, *pollers) if not task.done()]
+        waiting = [task for task in (*self._tasks, *self._pollers) if not task.done()]
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=self.settings.drain / 4)
             for task in late:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from esb.channels.embedded import EmbeddedChannel
 from esb.channels.rabbitmq import RabbitChannel
-from esb.errors import ChannelError
+from esb.errors import UsageError
 from esb.ports import Channel, Clock, Log
 
 __all__ = ["EmbeddedChannel", "RabbitChannel", "open_channel"]
@@ -18,11 +18,12 @@ def open_channel(where: str, clock: Clock | None = None, log: Log | None = None,
     `prefix` begins the names at a broker, so that two buses can share a virtual host.
 
     Raises:
-        ChannelError: The address is neither.
+        UsageError: The address is neither.
+        ChannelError: It is one of RabbitMQ that cannot be read.
     """
     scheme, colon, rest = where.partition(":")
     if scheme == "embedded" and rest:
         return EmbeddedChannel(Path(rest), clock)
     if scheme in ("amqp", "amqps") and colon:
         return RabbitChannel(where, clock, log, prefix)
-    raise ChannelError(f"channel {scheme!r} is unknown; write embedded:PATH, amqp://HOST/VHOST or amqps://HOST/VHOST")
+    raise UsageError(f"channel {scheme!r} is unknown; write embedded:PATH, amqp://HOST/VHOST or amqps://HOST/VHOST")

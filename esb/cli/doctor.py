@@ -19,6 +19,7 @@ from esb.channels import open_channel
 from esb.cli.desk import at_home
 from esb.cli.options import AsJson, ChannelUrl, ProjectDir, StoreUrl, settings_of
 from esb.cli.output import emit
+from esb.cli.queue import reach
 from esb.cli.run import run_async
 from esb.errors import EndpointError, EsbError
 from esb.routes import compile_plan
@@ -85,7 +86,7 @@ def _references(value: object) -> list[SecretRef]:
 
 async def _channel(settings: Settings) -> str:
     channel = open_channel(at_home(settings).channel_url)
-    await channel.open()
+    await reach(channel)
     try:
         await channel.declare(compile_plan(usable(settings.project)).topology)
         await channel.depth(["journal", "dead"])

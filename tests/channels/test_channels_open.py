@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from esb.channels import EmbeddedChannel, RabbitChannel, open_channel
-from esb.errors import ChannelError
+from esb.errors import ChannelError, UsageError
 
 
 def test_the_address_chooses_the_backend(tmp_path: Path) -> None:
@@ -16,7 +16,7 @@ def test_the_address_chooses_the_backend(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("where", ["kafka://user:hush@host", "embedded:", "somewhere", ""])
 def test_another_address_is_an_error_that_shows_what_to_write_and_no_secret(where: str) -> None:
-    with pytest.raises(ChannelError, match="write embedded:PATH, amqp://") as failure:
+    with pytest.raises(UsageError, match="write embedded:PATH, amqp://") as failure:
         open_channel(where)
 
     assert "hush" not in str(failure.value)
