@@ -34,9 +34,6 @@ def schema_of(kind: str, project: Project | None = None) -> dict[str, Any]:
     made = adapter.json_schema(schema_generator=_Generator)
     schema = {"$schema": _DIALECT, "title": f"esb {kind}", **{key: made[key] for key in made if key != "title"}}
     slim = _slim(schema)
-    for part in slim.get("$defs", {}).values() if kind == "endpoint" else ():
-        if "partner" in part.get("properties", {}):
-            part["properties"]["partner"]["x-esb-reference"] = "partner"
     if project is not None:
         _complete(slim, _names(project))
     return dict(slim, title=schema["title"])

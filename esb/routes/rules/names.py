@@ -41,9 +41,6 @@ def unknown_names(view: View) -> Iterator[Diagnostic]:
     for file, named in view.used:
         if named.kind in CODES.keys() - unread and named.name not in known(view, named.kind):
             used[(named.kind, named.name)].append(view.place(file, named.loc))
-    for name, endpoint in view.project.endpoints.items():
-        if endpoint.partner and endpoint.partner not in known(view, "partner"):
-            used[("partner", endpoint.partner)].append(view.place(view.file("endpoint", name), ("partner",)))
     for (kind, name), places in used.items():
         first, *also = sorted(places, key=lambda place: (place.file, place.line, place.column))
         advice, note = _advice(view, kind, name)
