@@ -10,6 +10,7 @@ from pydantic import Discriminator
 from esb.endpoints.file import FileEndpoint
 from esb.endpoints.http_in import HttpIn
 from esb.endpoints.http_out import HttpOut
+from esb.endpoints.sftp import SftpEndpoint
 from esb.endpoints.timer import Timer
 from esb.specs import EndpointSpec
 
@@ -17,8 +18,9 @@ ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
     "file": FileEndpoint,
     "http_in": HttpIn,
     "http_out": HttpOut,
+    "sftp": SftpEndpoint,
     "timer": Timer,
 }
 """Every type of endpoint by what `type:` calls it."""
 
-AnyEndpoint: TypeAlias = Annotated[FileEndpoint | HttpIn | HttpOut | Timer, Discriminator("type")]
+AnyEndpoint: TypeAlias = Annotated[FileEndpoint | HttpIn | HttpOut | SftpEndpoint | Timer, Discriminator("type")]

@@ -134,8 +134,11 @@ class Poller:
             self._log.warning("file.again", endpoint=self._polling.name, file=shown(path), reason=str(error))
 
     def _postpone(self, error: EsbError) -> None:
-        """Stop starting files for a while: the place or the bus is out of reach."""
-        self._failures += 1
+        """Stop starting files for a while: the place or the bus is out of reach.
+
+        One outage that many files meet at once is one failure: the pause grows with rounds, not with files.
+        """
+        self._failures += self._trouble is None
         self._trouble = error
         self._log.warning("file.postponed", endpoint=self._polling.name, reason=str(error), failures=self._failures)
 

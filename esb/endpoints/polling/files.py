@@ -7,6 +7,8 @@ from typing import Literal, NamedTuple, Protocol, TypeAlias
 
 from msgspec import Struct
 
+from esb.errors import EndpointError
+
 Root: TypeAlias = Literal["inbox", "claims", "ok", "failed"]
 """Where files stand: where partners drop them, where we hold what we work on, and where they go afterwards."""
 
@@ -34,11 +36,15 @@ class Entry(Struct, frozen=True):
         return self.size, self.mtime_ns
 
 
+class OutOfReachError(EndpointError):
+    """The whole place is out of reach, or no longer ours to poll; that is no file's fault, and none is put aside."""
+
+
 class Files(Protocol):
     """A place with files. Every method raises EndpointError when the place is out of reach or refuses.
 
     Nothing here follows a symbolic link. `move` never overwrites; a move to `ok` or `failed` is durable when it
-    returns. `read` raises EndpointError if what stands there cannot be read.
+    returns. `read` raises EndpointError if what stands there cannot be read, OutOfReachError if nothing there can be.
     """
 
     async def hold(self) -> bool:

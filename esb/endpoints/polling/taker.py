@@ -10,7 +10,7 @@ from hashlib import sha256
 
 from esb.edge import Accepted, Receipt
 from esb.endpoints.polling.claims import Claims
-from esb.endpoints.polling.files import Entry, Files
+from esb.endpoints.polling.files import Entry, Files, OutOfReachError
 from esb.endpoints.polling.names import shown
 from esb.endpoints.polling.readiness import ReadyRule
 from esb.endpoints.taking import take
@@ -141,6 +141,8 @@ class Taker:
             async with aclosing(self._files.read(self._claims.spot(path))) as chunks:
                 async for chunk in chunks:
                     yield chunk
+        except OutOfReachError:
+            raise
         except EndpointError as error:
             raise UnreadableError(str(error)) from error
 

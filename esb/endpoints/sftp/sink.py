@@ -1,0 +1,134 @@
+"""The SFTP sink: a temporary name, fsync where offered, a rename. A redelivery finds its file, or writes it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from esb.edge import Delivered
+from esb.endpoints.outgoing import wire_bytes
+from esb.endpoints.polling.files import OutOfReachError
+from esb.endpoints.polling.names import shown
+from esb.endpoints.polling.written import written_path
+from esb.endpoints.sftp.place import Place
+from esb.endpoints.sftp.session import DeniedError, MissingError
+from esb.errors import EndpointError, RejectedError, UnknownOutcomeError
+from esb.expressions import Expression
+from esb.message import Message
+
+_PROBE = ".esb-check.tmp"
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where files go. `replace`: a file of that name with other content is overwritten, else that is an error."""
+
+    directory: str
+    name: Expression | None
+    replace: bool
+
+
+@contextmanager
+def _judged() -> Iterator[None]:
+    """Turn what the place says into what a delivery means: not allowed is a no, out of reach may heal."""
+    try:
+        yield
+    except DeniedError as error:
+        raise RejectedError(str(error)) from error
+    except OutOfReachError as error:
+        raise EndpointError(str(error)) from error
+
+
+class SftpSink:
+    """Uploads each message as a file."""
+
+    def __init__(self, place: Place, target: Target) -> None:
+        self._place = place
+        self._target = target
+
+    async def deliver(self, message: Message, key: str) -> Delivered:
+        """Upload the file. A file of that name with the same bytes is this delivery, come before.
+
+        Raises:
+            RejectedError: The name is not fit, another content stands under it, or the server does not allow it.
+            UnknownOutcomeError: The connection was lost in the last moment: the file may stand there.
+            EndpointError: The server is out of reach, did not let us in, or is full.
+        """
+        path, data = written_path(self._target.name, message), wire_bytes(message)
+        at = self._at(path)
+        with _judged():
+            if await self._place.holds(at, data):
+                return Delivered(f"{path} stands there already, with the same content")
+            aside = await self._upload(at, data)
+            await self._show(aside, at, data)
+        return Delivered(f"{path}, {len(data)} bytes")
+
+    async def applied(self, message: Message, key: str) -> bool | None:
+        """Return True if the file stands there; None if not, for its reader may have taken it away."""
+        path, data = written_path(self._target.name, message), wire_bytes(message)
+        with _judged():
+            return await self._place.holds(self._at(path), data) or None
+
+    async def check(self) -> str:
+        """Connect, sign in, list, write and delete a probe. Raises EndpointError saying in one line what is wrong."""
+        directory = self._target.directory
+        with _judged():
+            return await self._check(directory)
+
+    async def close(self) -> None:
+        """End the connection."""
+        await self._place.link.close()
+
+    async def _check(self, directory: str) -> str:
+        session = await self._place.link.session()
+        if not await self._place.is_folder(directory):
+            raise EndpointError(f"signed in, but {directory} is not a directory at the server; create it there")
+        await self._place.listing(directory)
+        probe = self._at(_PROBE)
+        aside = await self._place.upload(probe, b"esb endpoint check\n")
+        await self._place.replace(aside, probe)
+        await self._place.remove(probe)
+        return f"{directory} can be listed and written to ({session.server})"
+
+    def _at(self, path: str) -> str:
+        return f"{self._target.directory.rstrip('/')}/{path}"
+
+    async def _upload(self, at: str, data: bytes) -> str:
+        """Upload beside the final name, making folders below the directory, but not the directory itself."""
+        try:
+            return await self._place.upload(at, data)
+        except MissingError:
+            directory = self._target.directory
+            if not await self._place.is_folder(directory):
+                raise RejectedError(f"{directory} is not a directory at the server; create it there") from None
+            await self._place.make_folders(at.rpartition("/")[0], directory)
+            return await self._place.upload(at, data)
+
+    async def _show(self, aside: str, at: str, data: bytes) -> None:
+        """Give the uploaded file its name; a twin that was faster has done it for us."""
+        try:
+            if self._target.replace:
+                await self._place.replace(aside, at)
+                return
+            moved = (
+                "exists" if await self._place.stat(at) else await self._place.move(aside, at, self._target.directory)
+            )
+        except OutOfReachError as error:
+            raise UnknownOutcomeError(
+                f"{shown(at)} was uploaded, but whether it got its name is unknown: {error}"
+            ) from error
+        except MissingError:
+            moved = "gone"
+        if moved == "moved" or await self._place.holds(at, data):
+            if moved != "moved":
+                await self._place.remove(aside)
+            return
+        if moved == "gone":
+            raise EndpointError(
+                f"{shown(at)}: the uploaded file is gone; something at the server deletes temporary files"
+            )
+        await self._place.remove(aside)
+        raise RejectedError(
+            f"{shown(at)} exists with other content; let `name` derive from what is unique, or write exists: replace"
+        )

@@ -1,0 +1,229 @@
+"""An OpenSSH server of our own for tests: a free port, own keys, a temporary folder; killed and frozen at will.
+
+with OpenSsh() as server:
+    (server.folder / "in").mkdir()
+    # sign in as server.user with server.client_key, expect server.fingerprint; paths are relative to server.folder
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import TracebackType
+
+from esb.errors import EsbError
+
+START_SECONDS = 20.0
+STOP_SECONDS = 10.0
+LIFETIME = 1800
+"""Seconds after which a server ends by itself: tests that were killed cannot stop theirs."""
+
+_PLACES = "/usr/sbin:/usr/local/sbin:/usr/local/opt/openssh/sbin:/opt/homebrew/sbin:/usr/bin"
+_SEPARATION = Path("/run/sshd")
+"""Where sshd started by root wants an empty folder; its path is compiled in."""
+_CONFIG = """\
+ListenAddress 127.0.0.1
+Port {port}
+{host_keys}
+PidFile none
+AuthorizedKeysFile "{home}/authorized_keys"
+StrictModes no
+UsePAM no
+UseDNS no
+PermitRootLogin yes
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+AllowTcpForwarding no
+X11Forwarding no
+PrintMotd no
+MaxStartups 200
+LogLevel ERROR
+Subsystem sftp internal-sftp -d {folder}
+ForceCommand internal-sftp -d {folder}
+"""
+
+
+class OpenSshError(EsbError):
+    """The server or a tool is not installed, or does not start."""
+
+
+class OpenSsh:
+    """One sshd that offers SFTP only. Port, keys and `folder` stay the same over kill and restart, until `stop`.
+
+    `host_keys`: the types it shows, in the order in which its own configuration lists them.
+    """
+
+    def __init__(self, host_keys: Sequence[str] = ("ed25519",)) -> None:
+        self._server = installed("sshd")
+        self._home = Path(tempfile.mkdtemp(prefix="esb-sshd-"))
+        self._home.chmod(0o755)
+        self._process: subprocess.Popen[bytes] | None = None
+        self.port = _free_port()
+        self.user = getpass.getuser()
+        self.folder = self._home / "files"
+        self.folder.mkdir()
+        self.client_key = self._home / "client_key"
+        self.host_keys = {kind: self._home / f"host_{kind}" for kind in host_keys}
+
+    def __enter__(self) -> OpenSsh:
+        """Make the keys and start it."""
+        try:
+            for kind, path in (("ed25519", self.client_key), *self.host_keys.items()):
+                make_key(path, kind)
+            self.authorize(self.client_key)
+            self._configure()
+            self.start()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stop it and delete its files."""
+        self.stop()
+
+    @property
+    def fingerprint(self) -> str:
+        """The fingerprint of the first host key, as people write it: `SHA256:…`."""
+        return fingerprint(next(iter(self.host_keys.values())))
+
+    def authorize(self, *keys: Path) -> None:
+        """Let in who has one of these private keys, and nobody else."""
+        lines = [key.with_name(f"{key.name}.pub").read_text() for key in keys]
+        (self._home / "authorized_keys").write_text("".join(lines))
+
+    def start(self) -> None:
+        """Start the server and return when it greets.
+
+        Raises:
+            OpenSshError: It ended, or is not ready in time; quotes its output.
+        """
+        if os.geteuid() == 0:
+            _SEPARATION.mkdir(mode=0o755, exist_ok=True)
+        output = self._home / "output"
+        bounded = ["timeout", "--signal=KILL", str(LIFETIME)]
+        command = [*bounded, self._server, "-D", "-e", "-f", str(self._home / "config")]
+        with output.open("ab") as log:
+            self._process = subprocess.Popen(  # noqa: S603
+                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
+            )
+        until = time.monotonic() + START_SECONDS
+        while not _greets(self.port):
+            if self._process.poll() is not None or time.monotonic() > until:
+                self.kill()
+                raise OpenSshError(f"sshd did not start; its last output:\n{output.read_text('utf-8', 'replace')}")
+            time.sleep(0.02)
+
+    def kill(self) -> None:
+        """Kill it as a crash does (SIGKILL), with every connection; the files stay."""
+        self._signal(signal.SIGKILL)
+        if self._process is not None:
+            self._process.wait(STOP_SECONDS)
+            until = time.monotonic() + STOP_SECONDS
+            while _listens(self.port) and time.monotonic() < until:  # it dies after the process that bounds its life
+                time.sleep(0.005)
+        self._process = None
+
+    def restart(self) -> None:
+        """Start it again, on the same port with the same keys and files."""
+        self.kill()
+        self.start()
+
+    def freeze(self) -> None:
+        """Stop its clock (SIGSTOP): connections stay open, new ones are accepted, and nothing answers."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """End it and delete its files."""
+        self.kill()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def _configure(self) -> None:
+        host_keys = "\n".join(f'HostKey "{path}"' for path in self.host_keys.values())
+        text = _CONFIG.format(port=self.port, host_keys=host_keys, home=self._home, folder=self.folder)
+        (self._home / "config").write_text(text)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal the server and all that descends from it: each connection is a process in a session of its own."""
+        if self._process is not None and self._process.poll() is None:
+            for pid in _family(self._process.pid):
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+
+
+def installed(tool: str) -> str:
+    """Return the path of an OpenSSH tool (`sshd`, `sftp`, `ssh-keygen`). Raises OpenSshError saying what to install."""
+    found = shutil.which(tool) or shutil.which(tool, path=_PLACES)
+    if found is None:
+        package = "openssh-server" if tool == "sshd" else "openssh-client"
+        raise OpenSshError(f"{tool} is not installed; on Debian: apt-get install --no-install-recommends {package}")
+    return found
+
+
+def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> None:
+    """Make a key pair: the private key at `path`, the public one beside it with `.pub`."""
+    bits = ["-b", "2048"] if kind == "rsa" else []
+    command = [installed("ssh-keygen"), "-q", "-t", kind, *bits, "-N", passphrase, "-C", "esb", "-f", str(path)]
+    subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)  # noqa: S603
+
+
+def fingerprint(key: Path) -> str:
+    """Return what `ssh-keygen` says is the fingerprint of a key: `SHA256:…`."""
+    command = [installed("ssh-keygen"), "-l", "-E", "sha256", "-f", str(key)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, timeout=60)  # noqa: S603
+    return done.stdout.split()[1]
+
+
+def _family(pid: int) -> list[int]:
+    """Return a process and all its descendants, parents first."""
+    listing = subprocess.run(
+        ["ps", "-A", "-o", "pid=,ppid="],  # noqa: S607
+        check=True,
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
+    children: dict[int, list[int]] = {}
+    for line in listing.stdout.splitlines():
+        one, parent = map(int, line.split())
+        children.setdefault(parent, []).append(one)
+    found = [pid]
+    for one in found:
+        found.extend(children.get(one, ()))
+    return found
+
+
+def _free_port() -> int:
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return int(one.getsockname()[1])
+
+
+def _listens(port: int) -> bool:
+    with socket.socket() as one:
+        one.settimeout(1)
+        return one.connect_ex(("127.0.0.1", port)) == 0
+
+
+def _greets(port: int) -> bool:
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=1) as one:
+            one.settimeout(5)
+            return one.recv(4) == b"SSH-"
+    except OSError:
+        return False
