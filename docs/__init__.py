@@ -1,0 +1,1 @@
+"""The documentation, and what keeps it true: tables made from the code, examples that run."""
