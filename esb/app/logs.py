@@ -49,7 +49,11 @@ def open_log(settings: Settings, redactor: Redactor) -> Log:
     if settings.log_file:
         stream = _Rotating(settings)  # type: ignore[assignment]
         readable = settings.log_format == "console"
-    last = structlog.dev.ConsoleRenderer(colors=stream.isatty()) if readable else structlog.processors.JSONRenderer()
+    last = (
+        structlog.dev.ConsoleRenderer(colors=stream.isatty(), timestamp_key="ts")
+        if readable
+        else structlog.processors.JSONRenderer()
+    )
     structlog.configure(
         processors=[
             structlog.contextvars.merge_contextvars,
