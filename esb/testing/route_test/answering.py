@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -57,9 +57,9 @@ class Keys:
             return b"first"
         return b"duplicate" if owner in self._done else b"wait"
 
-    def passed(self, owner: str) -> None:
-        """Note that a message has passed: its keys are done."""
-        self._done.add(owner)
+    def passed(self, owners: Iterable[str]) -> None:
+        """Note that a message has passed: the keys of these owners are done."""
+        self._done.update(owners)
 
 
 async def nobody(passage: Passage, ask: Ask) -> Any:

@@ -58,15 +58,15 @@ class Watched:
 async def run_message(watched: Watched, message: Message, answerer: Answerer, keys: Keys, at: str = "") -> Ran:
     """Run a message from the beginning, or from behind the waiting step `at`."""
     watched.watch.taken()
-    ran = Ran(message, at)
+    ran, owners = Ran(message, at), set[str]()
     try:
         given = run(watched.route, message, at)
         if type(given) is GeneratorType:
-            given = await _answered(given, watched.watch, answerer, keys)
+            given = await _answered(given, watched.watch, answerer, keys, owners)
         assert isinstance(given, Result)
         _check_packets(watched.route.name, given)
         ran.result = given
-        keys.passed(message.effect_key)
+        keys.passed(owners)
     except NoAnswer as error:
         ran.missing = str(error)
     except StepFailure as error:
@@ -76,11 +76,14 @@ async def run_message(watched: Watched, message: Message, answerer: Answerer, ke
     return ran
 
 
-async def _answered(asking: Generator[NamedAsk, Any, Result], watch: Watch, answerer: Answerer, keys: Keys) -> Result:
-    """Drive a run, one question after another."""
+async def _answered(
+    asking: Generator[NamedAsk, Any, Result], watch: Watch, answerer: Answerer, keys: Keys, owners: set[str]
+) -> Result:
+    """Drive a run, one question after another; `owners` gets those who may hold keys."""
     try:
         asked = next(asking)
         while True:
+            owners.add(asked.owner)
             try:
                 answer = await _answer(asked, watch, answerer, keys)
             except NoAnswer:
