@@ -92,7 +92,8 @@ class DeduplicateKeys(RuleBasedStateMachine):
 
     @invariant()
     def kept_answers_are_those_that_were_given(self) -> None:
-        names = [f"{owner}/{key}/{step}" for owner in ("m1.0.r", "m2.0.r", "m2.1.r", "m3.0.r") for key in "abc" for step in (0, 1)]
+        owners = ("m1.0.r", "m2.0.r", "m2.1.r", "m3.0.r")
+        names = [f"{owner}/{key}/{step}" for owner in owners for key in "abc" for step in (0, 1)]
 
         assert self.loop.run_until_complete(self.store.recorded(names)) == self.model.told
 
