@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Annotated, TypeAlias
-
-from pydantic import Field
-
 from esb.formats.csv import Csv
 from esb.formats.fixed_width import FixedWidth
 from esb.formats.json import Json
@@ -15,9 +11,6 @@ from esb.formats.xml import Xml
 from esb.specs import FormatSpec
 
 FORMATS: tuple[type[FormatSpec], ...] = (Json, Xml, Csv, FixedWidth, Text, X12)
-"""Every format, in the order in which people meet them."""
+"""Every format, in the order in which people meet them; an endpoint tells them apart by their `type`."""
 
-FORMAT: TypeAlias = Annotated[Json | Xml | Csv | FixedWidth | Text | X12, Field(discriminator="type")]
-"""What `format:` of an endpoint may hold (`AnyFormat`), told apart by its `type`."""
-
-__all__ = ["FORMAT", "FORMATS", "X12", "Csv", "FixedWidth", "Json", "Text", "Xml"]
+__all__ = ["FORMATS", "X12", "Csv", "FixedWidth", "Json", "Text", "Xml"]

@@ -81,7 +81,7 @@ def _tree_binder(loop: Loop, depth: int, marks: Marks) -> Bind:
     """Levels of a tree (HL): an object hangs in its parent, in a list named for its kind; numbers are not kept."""
     tree = loop.tree
     assert tree is not None
-    places = {item.name: position for position, item in enumerate(loop.opener.segment.items)}
+    places = {item.name: position for position, item in enumerate(loop.opener.segment.items, 1)}
     id_, parent_, level_ = places[tree.id], places[tree.parent], places[tree.level]
 
     def bind(values: list[str], scopes: Scopes) -> None:
@@ -120,10 +120,10 @@ def _names(items: tuple[Item, ...], key: str) -> Mapping[str, str]:
 
 
 class _Code:
-    """The source of one function: `v` = the segment's values, `f` = the object they go into."""
+    """The source of one function: `v` = the segment's values (tag first), `f` = the object they go into."""
 
-    def __init__(self, marks: Marks) -> None:
-        self._marks = marks
+    def __init__(self, marks: Marks, first: int = 1) -> None:
+        self._marks, self._first = marks, first
         self._lines = ["def bind(v, scopes):", " n = len(v)"]
         self._constants: dict[str, Any] = {"D": Decimal, "free": free}
 
@@ -139,7 +139,7 @@ class _Code:
         """Write what puts values into `f`; that of `key` becomes `k`. Each position is tested inside the one before."""
         if key:
             self.add("k = ''")
-        position, indent = 0, ""
+        position, indent = self._first, ""
         for item in items:
             indent += " "
             self.add(f"{indent[1:]}if n > {position}:")
@@ -194,7 +194,7 @@ class _Code:
         return f"[{self.constant(one)}(y) for y in x.split({marks.repetition!r})]"
 
     def _composite(self, of: Composite) -> Callable[[str], dict[str, Any]]:
-        code = _Code(self._marks)
+        code = _Code(self._marks, first=0)
         code.add("f = scopes[0]")
         code.fields(of.items)
         bind, component = code.made(), self._marks.component

@@ -13,7 +13,9 @@ from esb.formats.edi.walker import Walk
 def check(walk: Walk, document: dict[str, Any]) -> None:
     """Note a fault for each check of the guide that does not hold; a total that is absent is not checked."""
     for rule in walk.machine.guide.checks:
-        said = _number(_one(document, rule.equals))
+        into, _, name = rule.equals.partition(".")
+        totals = document.get(into)
+        said = _number(totals.get(name)) if isinstance(totals, dict) else None
         if said is None:
             continue
         found = _found(document, rule)
@@ -29,12 +31,6 @@ def _found(document: dict[str, Any], rule: Check) -> Decimal | int | None:
         return len(held if "." not in rule.count else _all(document, rule.count.split(".")))
     numbers = [_number(value) for value in _all(document, rule.sum.split("."))]
     return None if None in numbers else sum((number for number in numbers if number is not None), Decimal(0))
-
-
-def _one(document: Any, path: str) -> Any:
-    for name in path.split("."):
-        document = document.get(name) if isinstance(document, dict) else None
-    return document
 
 
 def _all(document: Any, path: Sequence[str]) -> list[Any]:

@@ -137,7 +137,10 @@ Child: TypeAlias = Use | Loop
 
 
 class Check(Struct, frozen=True):
-    """A named check beyond syntax: the number of `count` items, or the sum of a path, equals the value at `equals`."""
+    """A named check beyond syntax: the number of `count` items, or the sum of a path, equals the value at `equals`.
+
+    `equals` is `object.field`; the others are dotted paths through lists.
+    """
 
     id: str
     equals: str

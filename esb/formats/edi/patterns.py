@@ -145,7 +145,10 @@ def _simple(element: Element, banned: str) -> str:
     if kind[0] == "N" and kind[1:].isdigit():
         return rf"-?\d{{{least},{most}}}+"
     if kind in ("R", "n"):
-        return rf"-?(?:\d{{{least},{most}}}+(?!\.)|(?=[\d.]{{{least + 1},{most + 1}}}+(?![\d.]))\d*\.\d+)"
+        # the point is no digit: with one, `most` digits are one character longer
+        fits = rf"(?=\.?\d)(?![\d.]{{{most + 2}}})" if least == 1 else rf"(?=[\d.]{{{least},{most + 1}}}+(?![\d.]))"
+        short = "" if least == 1 else rf"(?=\d{{{least}}}|[\d.]{{{least + 1}}})"
+        return rf"-?{fits}{short}\d{{0,{most}}}+(?:\.\d++)?"
     if kind == "DT":
         return rf"\d\d{_DAY}" if most == 6 else rf"(?:\d\d)?\d\d{_DAY}" if least == 6 else rf"\d{{4}}{_DAY}"
     if kind == "TM":

@@ -16,10 +16,12 @@ MOST_FAULTS = 100
 _NONE: dict[str, Any] = {}
 """Stands for a scope that was never opened."""
 
-_NO_VALUES: list[str] = []
-
 Locate = Callable[[int], tuple[int, int]]
 """Index of a segment in the run -> (byte offset, line)."""
+
+
+def _nowhere(index: int) -> tuple[int, int]:
+    return 0, 0
 
 
 class Walk:
@@ -50,19 +52,19 @@ class Walk:
         self._counts = [0] * (machine.loops + 1)
         self._repeats = 1
         self._bind = bind or machine.has_tree
-        self._locate: Locate = lambda index: (0, 0)
+        self._locate: Locate = _nowhere
         self._index = 0
-        self._begin = (0, 0)
+        self._begin: tuple[Locate, int] = (self._locate, 0)
         self.context = ("", "", "")
         """Control numbers of interchange, group and set."""
 
     def open(self, text: str, locate: Locate, index: int) -> None:
         """Take the header segment."""
         self._locate, self._index = locate, index
-        self._begin = locate(index)
+        self._begin = (locate, index)
         self.count = 1
         header = self.machine.header
-        values = text.split(self.machine.marks.element)[1:]
+        values = text.split(self.machine.marks.element)
         if header.accept(text) is None:
             values = self._refused(values, header)
         if self._bind:
@@ -76,20 +78,19 @@ class Walk:
         ahead, index = self.count - start + 1, start
         for index in range(start, len(segments)):
             text = segments[index]
-            tag, _, rest = text.partition(element)
-            step = state[tag]
+            values = text.split(element)
+            step = state[values[0]]
             if step is None:
-                if tag in self._stops:
+                if values[0] in self._stops:
                     break
                 self._index, self.count = index, index + ahead
-                ahead -= not self._lost(tag, place)
+                ahead -= not self._lost(values[0], place)
                 binding = self._bind
                 continue
             accept, bind, state, how, ring, parent, most, place, _ = step
-            values = rest.split(element) if binding else _NO_VALUES
             if accept(text) is None:
                 self._index, self.count = index, index + ahead
-                values = self._refused(rest.split(element), place)
+                values = self._refused(values, place)
                 binding = self._bind
             if how == OPEN:
                 turns[ring] += 1
@@ -107,13 +108,13 @@ class Walk:
                 repeats = 1
             if how >= MISSING:
                 self._index, self.count = index, index + ahead
-                if (turned := self._special(step, how, text)) is not place:
+                if (turned := self._special(step, how, values)) is not place:
                     place, state, bind = turned, turned.state, turned.bind
                 if self.over:
                     return index + 1
                 binding = self._bind
             if binding:
-                bind(values or rest.split(element), scopes)
+                bind(values, scopes)
         else:
             index += 1
         self._state, self._place, self._repeats, self.count = state, place, repeats, index + ahead - 1
@@ -121,8 +122,8 @@ class Walk:
 
     def close(self) -> None:
         """End the walk: what is noted from now on concerns the whole set, and stands where it begins."""
-        begin = self._begin
-        self._locate = lambda index: begin
+        locate, at = self._begin
+        self._locate = lambda index: locate(at)
 
     def finish(self) -> dict[str, Any]:
         """Return the document, once all is over."""
@@ -148,7 +149,7 @@ class Walk:
         self._bind = False
         self.document.clear()
 
-    def _special(self, step: Step, how: int, text: str) -> Place:
+    def _special(self, step: Step, how: int, values: list[str]) -> Place:
         """Take a step that is more than the next segment; return the place it leads to."""
         place = step.place
         if how == MISSING:
@@ -166,9 +167,9 @@ class Walk:
             text = f"{what} comes more than the {most} times that are allowed"
             self.fault(code, text, tag=place.tag, loop=place.ring.name)
         elif how == END:
-            self.over, self.trailer = True, text.split(self.machine.marks.element)
+            self.over, self.trailer = True, values
         elif how == KIND:
-            return self._level(place, text.split(self.machine.marks.element)[1:])
+            return self._level(place, values)
         return place
 
     def _level(self, place: Place, values: list[str]) -> Place:
@@ -176,7 +177,7 @@ class Walk:
         ring = place.ring
         assert ring.loop is not None and ring.loop.tree is not None
         tree, names = ring.loop.tree, [item.name for item in place.use.segment.items]
-        found = dict(zip(names, values, strict=False))
+        found = dict(zip(names, values[1:], strict=False))
         number, parent, level = found.get(tree.id, ""), found.get(tree.parent, ""), found.get(tree.level, "")
         nodes = self.document.setdefault(NODES, {})
         if self._bind and parent and parent not in nodes:
@@ -202,7 +203,7 @@ class Walk:
         """Diagnose a segment that the accept path refused; return its values as characters."""
         values = [value if value.isascii() else self._decode(value) for value in values]
         segment, loop = place.use.segment, place.ring.name
-        for flaw in flaws(segment, values, self.machine.marks):
+        for flaw in flaws(segment, values[1:], self.machine.marks):
             self.fault(
                 flaw.code,
                 flaw.text,

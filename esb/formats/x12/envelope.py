@@ -128,9 +128,9 @@ class Group:
 
 def printable(text: str) -> str:
     """Return a text that is fit for a header: short, ASCII, no control characters."""
-    text = text[:80]
-    if text.isascii() and text.isprintable():
+    if text.isascii() and text.isprintable() and len(text) <= 80:
         return text
+    text = text[:80]
     return "".join(char if " " <= char <= "~" else "?" for char in text)
 
 

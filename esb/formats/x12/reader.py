@@ -52,6 +52,7 @@ class X12Reader:
         self._set: _Set | None = None
         self._answers: list[Part] = []
         self._headers: dict[str, str] = {}
+        self._writer: Writer
         self.interchanges = self.groups = self.sets = 0
 
     def feed(self, data: bytes) -> Sequence[Part]:
@@ -130,6 +131,7 @@ class X12Reader:
         marks, place = opened.marks, (opened.offset, opened.line)
         self._interchange = Interchange(opened.elements, marks, opened.newline, *place)
         self._headers = self._interchange.headers()
+        self._writer = Writer(self._interchange)
         for code, text in opened.oddities:
             self._fault(self._interchange.faults, code, text, "warning", place, "ISA")
         for code, element, text in isa_faults(opened.elements):
@@ -272,12 +274,13 @@ class X12Reader:
         document = walk.finish()
         if not walk.failed and self._options.bind:
             check(walk, document)
-        code = "R" if walk.failed else "E" if any(fault.severity == "warning" for fault in walk.faults) else "A"
+        noted = bool(walk.faults) and any(fault.severity == "warning" for fault in walk.faults)
+        code = "R" if walk.failed else "E" if noted else "A"
         group.accepted += code != "R"
         group.noted += code == "E"
-        verdict = Verdict(current.name, current.number, code, walk.faults, current.guide)
         if self._options.acknowledge != "none":
-            group.answer.write(set_segments(verdict, Writer(interchange), self._options.acknowledge))
+            verdict = Verdict(current.name, current.number, code, walk.faults, current.guide)
+            group.answer.write(set_segments(verdict, self._writer, self._options.acknowledge))
         yield self._part(current, document, code)
 
     def _check_trailer(self, walk: Walk, current: _Set) -> None:
@@ -294,7 +297,7 @@ class X12Reader:
         number, name = printable(current.number), printable(current.name)
         headers = {**self._headers, "edi_set": name, "edi_transaction": number}
         raw = current.raw()
-        findings = tuple(fault.finding() for fault in current.walk.faults)
+        findings = tuple(fault.finding() for fault in current.walk.faults) if current.walk.faults else ()
         if code != "R":
             return Part(document, raw, findings=findings, envelope=headers)
         return Part(None, raw, _sentence(current.walk.faults, current.walk.untold, f"ST {number}"), findings, headers)
@@ -367,7 +370,8 @@ class _Set:
 
     def raw(self) -> bytes:
         """Return its bytes, from ST to SE."""
-        return "".join(self._pieces).encode("latin-1").lstrip(b" \t\r\n\x00\x1a")
+        text = self._pieces[0] if len(self._pieces) == 1 else "".join(self._pieces)
+        return text.encode("latin-1").lstrip(b" \t\r\n\x00\x1a")
 
 
 def _junk(junk: Junk) -> Part:
