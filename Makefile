@@ -27,7 +27,7 @@ run: setup ## Run the project with a drop folder and a webhook address to play w
 	@$(BIN)/python -m esb.testing.sandbox.play
 
 test: setup servers ## Run all tests (private RabbitMQ and PostgreSQL, started and stopped by the tests)
-	@$(BIN)/pytest $(TESTS)
+	@$(BIN)/pytest -n 2 --dist loadfile -m "not soak" $(TESTS)
 
 check: setup ## Lint, format check, types and storeys
 	@$(BIN)/ruff check esb tests bench
@@ -47,7 +47,8 @@ bench: setup servers ## Measure: relay, webhooks, files, EDI
 	@$(BIN)/python -m bench
 
 soak: setup servers ## Long runs: kills, simulated worlds, mutations (resumable)
-	@$(BIN)/pytest -m soak --override-ini addopts="-q --import-mode=importlib" tests
+	@$(BIN)/pytest -m soak --timeout 3600 tests
+	@$(BIN)/python -m esb.testing.simulation --worlds 20000
 
 clean: ## Remove what was made here
 	rm -rf $(VENV) var build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

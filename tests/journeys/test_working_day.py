@@ -39,13 +39,18 @@ async def play(plant: Plant, erp: Erp, day: Day, disturb: Callable[[], Awaitable
     return seen
 
 
+def told(row: dict[str, Any]) -> tuple[str, str, str]:
+    """Return what an exception says, whatever was tried before (that depends on the moment)."""
+    return row["class"], row["place"], row["reason"].rpartition("GET ")[2]
+
+
 def summary(seen: Outcome) -> dict[str, Any]:
     return {
         "erp": dict(seen.erp),
         "3pl": dict(seen.third_party),
         "news": dict(seen.news),
         "held": sorted(seen.held),
-        "exceptions": sorted((row["class"], row["place"], row["reason"].rpartition("GET ")[2]) for row in seen.exceptions),
+        "exceptions": sorted(told(row) for row in seen.exceptions),
         "acknowledgments": sorted(seen.acknowledgments.values()),
     }
 
