@@ -15,7 +15,7 @@ _STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
 _TOKEN = re.compile(_STRING + r"|[{}\[\],:]|(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])")
 _PARTIAL = re.compile(_STRING[:-1] + r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?|[\w.+-]{1,64}")
 _SPACE = re.compile(r"[ \t\r\n]*")
-_INSIDE = re.compile(r'"(?:[^"\\]|\\.)*+"|["{}\[\]]', re.DOTALL)
+_INSIDE = re.compile(r'(?:[^"{}\[\]]++|"(?:[^"\\]|\\.)*+")*+([{}\[\]])?', re.DOTALL)
 _REST_OF_STRING = re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL)
 _SCALAR_END = re.compile(r"[,\]}\s]")
 _HEAD = 1024
@@ -56,11 +56,12 @@ def read_path(source: str) -> list[object]:
 class _Inside:
     """The item under way: where it begins, how far it was scanned, and the brackets that are open."""
 
-    def __init__(self, start: int, place: tuple[int, int], scalar: bool) -> None:
+    def __init__(self, start: int, place: tuple[int, int], first: str) -> None:
         self.start = self.at = start
-        self.place, self.scalar = place, scalar
+        self.place, self.scalar = place, first not in '"{[}'
         self.open = self.deepest = 0
-        self.in_string = False
+        self.is_string = self.in_string = first == '"'
+        self.at += self.is_string
         self.head = ""
 
     def end(self, text: str) -> int:
@@ -70,31 +71,33 @@ class _Inside:
             self.at = found.start() if found else len(text)
             return self.at if found else -1
         while True:
-            if self.in_string:
-                match = _REST_OF_STRING.match(text, self.at)
-                assert match is not None
-                self.at = match.end()
-                if not text.startswith('"', self.at):
-                    return -1
-                self.in_string, self.at = False, self.at + 1
-            elif not self._next(text):
+            if self.in_string and not self._string(text):
                 return -1
-            if self.open <= 0 and not self.in_string:
+            if self.is_string:
                 return self.at
+            match = _INSIDE.match(text, self.at)  # runs over whole strings and stops behind a bracket
+            assert match is not None
+            self.at, bracket = match.end(), match[1]
+            if bracket is None:
+                if self.at == len(text):
+                    return -1
+                self.in_string, self.at = True, self.at + 1
+            elif bracket in "{[":
+                self.open += 1
+                self.deepest = max(self.deepest, self.open)
+            else:
+                self.open -= 1
+                if self.open <= 0:
+                    return self.at
 
-    def _next(self, text: str) -> bool:
-        match = _INSIDE.search(text, self.at)
-        self.at = match.end() if match else len(text)
-        if match is None:
+    def _string(self, text: str) -> bool:
+        """Go on to the end of the string that is open; false = it is not there yet."""
+        match = _REST_OF_STRING.match(text, self.at)
+        assert match is not None
+        self.at = match.end()
+        if not text.startswith('"', self.at):
             return False
-        mark = match[0]
-        if mark in ("{", "["):
-            self.open += 1
-            self.deepest = max(self.deepest, self.open)
-        elif mark in ("}", "]"):
-            self.open -= 1
-        else:
-            self.in_string = mark == '"'
+        self.in_string, self.at = False, self.at + 1
         return True
 
 
@@ -140,7 +143,7 @@ class Items:
             return False
         first = self._text[at]
         if self._expect.startswith("value") and first != "]" and self._stack == self._path:
-            self._item = _Inside(at, self._place(at), first not in '"{[}')
+            self._item = _Inside(at, self._place(at), first)
             return True
         token = _TOKEN.match(self._text, at)
         if token is None or (token.end() == len(self._text) and token[0][-1] not in '"{}[],:'):
