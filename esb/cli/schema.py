@@ -12,20 +12,24 @@ from esb.cli.options import ProjectDir
 from esb.cli.output import say
 from esb.routes import Project, load, read_files
 from esb.routes.schema import KINDS, file_of, modeline, schema_of
+from esb.testing.route_test import schema as schema_of_tests
 
 
 def command(
     kind: Annotated[
-        Literal["route", "endpoint", "transform", "project", "partner"], typer.Argument(help="The kind of file.")
+        Literal["route", "endpoint", "transform", "project", "partner", "test"],
+        typer.Argument(help="The kind of file."),
     ] = "route",
     project: ProjectDir = Path(),
-    names: Annotated[bool, typer.Option("--project", help="Complete the names of this project, too.")] = False,
+    names: Annotated[
+        bool, typer.Option("--project", help="Complete the names of this project; --write always does.")
+    ] = False,
     write: Annotated[bool, typer.Option("--write", help="Write the schemas of all kinds below the project.")] = False,
 ) -> None:
     """Print the JSON Schema of a kind of file, or write all of them to .esb/ with the comment that editors read."""
     found = load(read_files(project)) if names or write else None
     if not write:
-        print(jsonlib.dumps(schema_of(kind, found if names else None), indent=2))
+        print(_text(kind, found if names else None))
         return
     for path, line in write_all(project, found).items():
         say(f"{path}: {line}")
@@ -34,9 +38,14 @@ def command(
 def write_all(folder: Path, project: Project | None) -> dict[Path, str]:
     """Write the schemas of all kinds of files; return each with the comment that tells editors of it."""
     written: dict[Path, str] = {}
-    for kind in KINDS:
+    for kind in (*KINDS, "test"):
         path = folder / file_of(kind)
         path.parent.mkdir(exist_ok=True)
-        path.write_text(jsonlib.dumps(schema_of(kind, project), indent=2) + "\n", encoding="utf-8")
+        path.write_text(_text(kind, project) + "\n", encoding="utf-8")
         written[path] = modeline(kind)
     return written
+
+
+def _text(kind: str, project: Project | None) -> str:
+    schema = schema_of_tests(project) if kind == "test" else schema_of(kind, project)
+    return jsonlib.dumps(schema, indent=2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -12,7 +13,9 @@ from esb.cli.options import AsJson, ProjectDir
 from esb.cli.output import emit, say
 from esb.errors import Diagnostic
 from esb.routes import Project, as_data, as_github, lint, load, read_files, render_all, summary
+from esb.routes.render import ordered
 from esb.routes.show import policies
+from esb.testing.route_test import lint_cases
 
 
 def command(
@@ -24,26 +27,28 @@ def command(
     ] = "human",
     strict: Annotated[bool, typer.Option("--strict", help="Warnings fail, too.")] = False,
 ) -> int:
-    """Check every definition and say what is wrong, where, and what to write instead; exit 1 if something is."""
+    """Check every definition and test and say what is wrong, where, and what to write; exit 1 if something is."""
     found = load(read_files(project))
-    findings = lint(found)
+    in_cases, cases = lint_cases(project, found)
+    findings = ordered([*lint(found), *in_cases])
     failed = any(strict or finding.severity == "error" for finding in findings)
     shown = "json" if json else form
     if shown == "json":
         data = [as_data(finding) for finding in findings]
-        emit({"ok": not failed, "files": len(found.documents), "diagnostics": data, "policies": policies(found)})
+        read = len(found.documents) + len(cases)
+        emit({"ok": not failed, "files": read, "diagnostics": data, "policies": policies(found)})
     elif shown == "github":
         for finding in findings:
             print(as_github(finding))
     else:
-        _tell(found, findings)
+        _tell(found, findings, cases)
     return int(failed)
 
 
-def _tell(project: Project, findings: tuple[Diagnostic, ...]) -> None:
+def _tell(project: Project, findings: tuple[Diagnostic, ...], cases: Mapping[str, bytes]) -> None:
     if findings:
-        print(render_all(findings, project.files, colour=sys.stdout.isatty()))
+        print(render_all(findings, {**project.files, **cases}, colour=sys.stdout.isatty()))
     else:
         for name, text in policies(project).items():
             say(f"policy {name}: {text}")
-    say(summary(findings, len(project.documents)))
+    say(summary(findings, len(project.documents) + len(cases)))

@@ -25,12 +25,17 @@ FOLDER = ".esb"
 """Where `esb schema --write` puts them, below the project."""
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_DEPTH = {"route": 1, "endpoint": 1, "transform": 1, "project": 0, "partner": 2}
+_DEPTH = {"route": 1, "endpoint": 1, "transform": 1, "project": 0, "partner": 2, "test": 2}
 
 
 def schema_of(kind: str, project: Project | None = None) -> dict[str, Any]:
     """Return the schema of one kind of file; with a project, its names complete and unknown ones are marked."""
-    adapter: TypeAdapter[Any] = TypeAdapter(_model(kind))
+    return schema_of_model(_model(kind), kind, project)
+
+
+def schema_of_model(model: Any, kind: str, project: Project | None = None) -> dict[str, Any]:
+    """Return the schema of the files that a model (or a union of models) reads."""
+    adapter: TypeAdapter[Any] = TypeAdapter(model)
     made = adapter.json_schema(schema_generator=_Generator)
     schema = {"$schema": _DIALECT, "title": f"esb {kind}", **{key: made[key] for key in made if key != "title"}}
     slim = _slim(schema)

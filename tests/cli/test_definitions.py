@@ -52,7 +52,7 @@ def test_a_valid_project_tells_how_long_its_policies_try(hub, capsys):
 
     assert (code, out) == (0, "")
     assert "policy warehouse: 38 attempts, gives up after 5h 51m, then dead letter" in err
-    assert "✔ nothing to mend in 5 files" in err
+    assert "✔ nothing to mend in 6 files" in err
 
 
 def test_a_typo_gives_line_column_and_the_right_word(hub, capsys):
@@ -63,7 +63,7 @@ def test_a_typo_gives_line_column_and_the_right_word(hub, capsys):
     assert code == 1
     assert 'error[E202]: unknown step "dedupilcate"\n  --> routes/orders.yaml:9:5\n' in out
     assert 'help: did you mean "deduplicate"?' in out
-    assert "✖ 1 error in 5 files" in err
+    assert "✖ 1 error in 6 files" in err
 
 
 def test_findings_as_json_are_one_document(hub, capsys):
@@ -72,10 +72,32 @@ def test_findings_as_json_are_one_document(hub, capsys):
     code, out, _ = esb(hub, capsys, "validate", "--json")
 
     data = json.loads(out)
-    assert (code, data["ok"], data["files"]) == (1, False, 5)
+    assert (code, data["ok"], data["files"]) == (1, False, 6)
     assert [(found["code"], found["file"], found["line"]) for found in data["diagnostics"]] == [
         ("E208", "endpoints/inbox.yaml", 6)
     ]
+
+
+def test_a_mistake_in_a_test_of_a_route_is_found_with_the_others(hub, capsys):
+    replace(hub / "tests" / "flows" / "orders.yaml", "order.json", "ordre.json")
+    replace(hub / "tests" / "flows" / "orders.yaml", "sends:", "send:")
+
+    code, out, err = esb(hub, capsys, "validate")
+
+    assert code == 1
+    assert 'error[E203]: unknown key "send"' in out
+    assert " --> tests/flows/orders.yaml:8:7\n" in out
+    assert 'help: did you mean "sends"?' in out
+    assert "✖ 1 error in 6 files" in err
+
+
+def test_tests_of_a_route_that_cannot_be_read_wait_for_it(hub, capsys):
+    replace(hub / "routes" / "orders.yaml", "steps:", "stpes:")
+
+    code, out, _ = esb(hub, capsys, "validate")
+
+    assert code == 1
+    assert "tests/flows" not in out
 
 
 def test_findings_for_a_build_server_stand_one_a_line(hub, capsys):
@@ -146,7 +168,7 @@ def test_schemas_are_printed_or_written_for_editors(hub, capsys):
 
     assert (code, out) == (0, "")
     assert "# yaml-language-server: $schema=../.esb/schema-route.json" in err
-    for kind in KINDS:
+    for kind in (*KINDS, "test"):
         assert json.loads((hub / ".esb" / f"schema-{kind}.json").read_text(encoding="utf-8"))["title"] == f"esb {kind}"
 
 

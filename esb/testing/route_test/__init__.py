@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from esb.testing.route_test.arriving import Arrival
 from esb.testing.route_test.bench import Bench, Happened
-from esb.testing.route_test.case_files import FOLDER, ReadCase, find, read_cases
+from esb.testing.route_test.case_files import FOLDER, ReadCase, find, lint_cases, read_cases
 from esb.testing.route_test.cases import Case, CaseFile, schema
 from esb.testing.route_test.checking import Problem
 from esb.testing.route_test.coverage import Coverage
@@ -28,6 +28,7 @@ __all__ = [
     "Report",
     "find",
     "junit",
+    "lint_cases",
     "read_cases",
     "run_case",
     "run_cases",

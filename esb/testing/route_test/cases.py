@@ -12,6 +12,8 @@ from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from esb.errors import FailureClass
+from esb.routes import Project
+from esb.routes.schema import schema_of_model
 from esb.specs import Duration, RouteName, Spec
 from esb.testing.route_test.instants import DEFAULT, Instant
 
@@ -174,7 +176,6 @@ class CaseFile(Spec):
     cases: list[Case] = Field(min_length=1, description="The cases; each begins with nothing seen and nothing parked.")
 
 
-def schema() -> dict[str, Any]:
-    """Return the JSON Schema (2020-12) of a file under tests/flows/, for editors."""
-    dialect = "https://json-schema.org/draft/2020-12/schema"
-    return {"$schema": dialect, **CaseFile.model_json_schema(by_alias=True)}
+def schema(project: Project | None = None) -> dict[str, Any]:
+    """Return the JSON Schema (2020-12) of a file under tests/flows/; with a project, its routes complete."""
+    return schema_of_model(CaseFile, "test", project)
