@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -98,6 +99,7 @@ class Process:
         """
         watchdog = Watchdog(self.clock, self.log)
         watchdog.start()
+        _spare_the_collector()
         try:
             self._start_roles()
             self._start_intake(once)
@@ -232,6 +234,16 @@ class Process:
         for row in await self.store.parked(ParkedFilter(limit=10_000)):
             parked[row.failure_class] = parked.get(row.failure_class, 0) + 1
         return self.metrics.render(depths, breakers, parked)
+
+
+def _spare_the_collector() -> None:
+    """Keep what lives as long as the process out of every collection, and collect less often.
+
+    Messages are trees of dicts that die by reference counting; looking for rings among them costs 5 to 10 percent.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 50)
 
 
 async def serve(process: Process, once: bool = False) -> None:
