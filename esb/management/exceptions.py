@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from msgspec import Struct
+from msgspec.structs import replace
 
-from esb.envelope import Addressed, Packet, encode_document, restart, unpack
+from esb.envelope import Addressed, Packet, decode_document, encode_document, restart, unpack
 from esb.errors import UsageError
-from esb.message import derive
+from esb.message import NOTHING, derive
 from esb.ports import Clock, Store
 from esb.records import CLEAN, LedgerEntry, LedgerKey, Parked, ParkedFilter, Record, RecordKind
 
@@ -49,10 +50,19 @@ class Desk:
         A route starts a new generation, so that its asks are asked anew. A delivery keeps its generation, and with
         it the receiver's idempotency key, unless the ledger says that it was done; an outcome that nobody knew is
         settled by the decision: it is sent again.
+
+        Raises:
+            UsageError: It was never read, so there is nothing to start again.
+            FormatError: The edited body is no JSON where a document is expected.
         """
         packet = restart(row.packet, release=None if decision.as_then else self._release)
         if decision.body is not None:
-            packet = Packet(packet.id, decision.body, _content(packet), packet.meta, 1, 0.0, packet.order_key)
+            packet = replace(packet, body=decision.body, content=_content(row, decision.body), headers=NOTHING)
+        elif _unread(row):
+            raise UsageError(
+                f"{row.id[:12]} could not be read when it came in, and would not be now; give the document that the "
+                "route expects, as JSON, with --body FILE, or discard it and let the sender send it again"
+            )
         if await self._starts_anew(row, decision):
             packet = restart(packet, generation=row.generation + 1)
         done = await self._decide(row, "retried", Addressed(row.origin, packet), decision)
@@ -120,8 +130,23 @@ def _owner(row: Parked) -> str:
     return f"{row.message_id}.{row.generation}.{row.route}"
 
 
-def _content(packet: Packet) -> Literal["json", "bytes"]:
-    return "bytes" if packet.content == "bytes" else "json"
+def _unread(row: Parked) -> bool:
+    """Return whether the message is the bytes of a document that nobody could read."""
+    return row.place.startswith("intake/")
+
+
+def _content(row: Parked, body: bytes) -> Literal["json", "bytes"]:
+    """Return what an edited body is: a document, wherever a document is expected.
+
+    Raises:
+        FormatError: It is no JSON.
+    """
+    if row.packet.content == "bytes" and not _unread(row):
+        return "bytes"
+    if row.packet.headers.get("claimed") == "bytes":
+        return "bytes"
+    decode_document(body)
+    return "json"
 
 
 def body_text(packet: Packet, limit: int = 20_000) -> str:

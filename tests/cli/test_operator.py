@@ -212,6 +212,23 @@ def test_a_mended_document_goes_on_from_where_it_stopped(site: Site, tmp_path: P
     assert [row for row in site.waiting() if row["keys"]["order"] == "N2"] == []
 
 
+def test_what_could_not_be_read_goes_on_when_someone_gives_the_document(site: Site, tmp_path: Path):
+    (site.folder / "var/in/cut.json").write_text('[{"n": "N9"')
+    site.once()
+    (row,) = site.waiting("intake/inbox")
+    (tmp_path / "junk").write_text("[{")
+    (tmp_path / "mended").write_text('{"n": "N9", "name": "nine.json"}')
+
+    plain = site("dead", "retry", row["id"])
+    junk = site("dead", "retry", row["id"], "--body", str(tmp_path / "junk"))
+    mended = site("dead", "retry", row["id"], "--body", str(tmp_path / "mended"))
+    site.once()
+
+    assert (plain.code, junk.code, mended.code) == (64, 65, 0)
+    assert "with --body FILE" in plain.err
+    assert "nine.json" in site.written
+
+
 def test_a_retry_takes_todays_definitions_and_as_then_those_of_its_day(site: Site):
     (site.folder / "schemas/order@1.json").write_text('{"type": "object"}')
     outbox = site.folder / "endpoints/outbox.yaml"

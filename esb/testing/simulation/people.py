@@ -159,6 +159,8 @@ class Person:
     async def _decide(self, desk: Desk, row: Parked) -> None:
         draw = self.random.random()
         verb = "leave" if draw < 0.15 else "discard" if draw < 0.3 else "release" if not row.failure_class else "retry"
+        if verb == "retry" and row.place.startswith("intake/"):
+            verb = "discard"  # what was never read cannot be started again
         self.decided[row.id] = verb
         decision = Decision("the person", "so it shall be")
         if verb == "discard":
