@@ -1,0 +1,1 @@
+"""Benchmarks: each measures one promise of speed, and checks that nothing was lost while it did."""
