@@ -2,14 +2,15 @@
 
 A retry queue would reorder, so a failing message stays lent and its lane waits. When the policy gives up (or the next
 attempt is far away) the message is parked, and everything of its key behind it is parked after it, in sequence, until
-a person has decided about the first.
+a person has decided about the first. What a person starts again goes ahead of what is parked behind it.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from typing import Any, TypeAlias
+from itertools import takewhile
+from typing import Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
@@ -27,6 +28,9 @@ Attempt: TypeAlias = Callable[[Delivery], Awaitable[Outcome]]
 Commit: TypeAlias = Callable[[Sequence[Outcome]], Awaitable[bool]]
 """Make outcomes durable and settle them; false = nothing was settled, try again."""
 
+Gate: TypeAlias = Literal["free", "decided", "shut"]
+"""Who of a key may pass: everybody, only what a person has started again, or nobody."""
+
 
 class Lanes:
     """One lane a key, worked from its head; lanes run side by side."""
@@ -35,7 +39,8 @@ class Lanes:
         self._bus, self._channel, self._attempt, self._commit = bus, channel, attempt, commit
         self._owner = owner
         self._lanes: dict[str, deque[Delivery]] = {}
-        self._blocked: dict[str, dict[str, None]] = {}
+        self._blocked: dict[str, dict[str, bool]] = {}
+        """By key: the rows that wait, in sequence, and whether each is an exception (else it waits behind one)."""
 
     async def load(self) -> None:
         """Learn which keys are blocked by what a person has not decided yet; call it before anything is lent."""
@@ -50,7 +55,7 @@ class Lanes:
             await self._bus.clock.sleep(0.2)
         for row in rows:
             if row.origin == self._channel:
-                self._blocked.setdefault(row.packet.order_key, {})[row.id] = None
+                self._blocked.setdefault(row.packet.order_key, {})[row.id] = bool(row.failure_class)
 
     async def add(self, deliveries: Sequence[Delivery]) -> Iterable[Any]:
         """Queue a batch; return the tasks of lanes that were idle."""
@@ -84,12 +89,15 @@ class Lanes:
 
     async def _some(self, key: str, lane: deque[Delivery]) -> float:
         """Take what stands at the head as far as it goes; return how long to wait before the next try."""
-        if await self._is_blocked(key):
-            await self._park_behind(key, lane)
+        gate = await self._gate(key)
+        passing = _passing(lane, gate)
+        if not passing:
+            await self._park_behind(key, lane, gate)
             return 0.0
         outcomes: list[Outcome] = []
+        parked: dict[str, bool] = {}
         pause = 0.0
-        for delivery in list(lane)[:_TOGETHER]:
+        for delivery in passing:
             outcome = await self._attempt(delivery)
             if type(outcome.settlement) is Retry and outcome.settlement.after > LONGEST_WAIT:
                 outcome = given_up(outcome.settlement, self._bus.clock.now())
@@ -99,11 +107,12 @@ class Lanes:
                 break
             outcomes.append(outcome)
             if outcome.parks:
-                self._blocked[key] = dict.fromkeys(row.id for row in outcome.parked_rows())
+                parked = {row.id: bool(row.failure_class) for row in outcome.parked_rows()}
                 break
         if outcomes and not await self._commit(outcomes):
-            self._blocked.pop(key, None)
             return HEAL
+        if parked:
+            self._blocked.setdefault(key, {}).update(parked)
         for _ in outcomes:
             lane.popleft()
         if pause and lane:
@@ -121,25 +130,40 @@ class Lanes:
             head = lane[0]
             lane[0] = replace(head, packet=replace(head.packet, attempt=head.packet.attempt + 1))
 
-    async def _is_blocked(self, key: str) -> bool:
-        """Return whether something of this key still waits for a person (or is on its way to the store)."""
+    async def _gate(self, key: str) -> Gate:
+        """Return who may pass while something of this key waits for a person (or is on its way to the store)."""
         ids = self._blocked.get(key)
         if not ids:
-            return False
+            return "free"
         rows = await self._bus.store.parked(ParkedFilter(ids=tuple(ids), state=None, limit=len(ids) * 2))
-        if len(rows) >= len(ids) and not any(row.state == "open" for row in rows):
+        decided = {row.id for row in rows if row.state != "open"}
+        waiting = {name: exception for name, exception in ids.items() if name not in decided}
+        if not waiting:
             del self._blocked[key]
-            return False
-        return True
+            return "free"
+        return "shut" if any(waiting.values()) else "decided"
 
-    async def _park_behind(self, key: str, lane: deque[Delivery]) -> None:
-        """Park all that stands in a blocked lane, in sequence, behind what blocks it."""
+    async def _park_behind(self, key: str, lane: deque[Delivery], gate: Gate) -> None:
+        """Park what stands in a blocked lane, in sequence, behind what blocks it, up to what may pass."""
         blocked = self._blocked[key]
-        waiting = list(lane)[:_TOGETHER]
+        waiting = list(takewhile(lambda delivery: gate == "shut" or not _restarted(delivery), list(lane)[:_TOGETHER]))
         outcomes = [behind(delivery, next(iter(blocked)), self._owner, self._bus.clock.now()) for delivery in waiting]
         if not await self._commit(outcomes):
             await self._bus.clock.sleep(HEAL)
             return
         for outcome in outcomes:
             lane.popleft()
-            blocked.update(dict.fromkeys(row.id for row in outcome.parked_rows()))
+            blocked.update({row.id: False for row in outcome.parked_rows()})
+
+
+def _restarted(delivery: Delivery) -> bool:
+    """Return whether a person has decided that this one goes on."""
+    return delivery.packet.headers.get("restarts", "0") != "0"
+
+
+def _passing(lane: deque[Delivery], gate: Gate) -> list[Delivery]:
+    """Return what may be attempted now, from the head of the lane."""
+    head = list(lane)[:_TOGETHER]
+    if gate == "free":
+        return head
+    return list(takewhile(_restarted, head)) if gate == "decided" else []
