@@ -116,7 +116,8 @@ def _commands() -> dict[str, Any]:
     return found
 
 
-def _all() -> Iterator[tuple[str, Any]]:
+def every_command() -> Iterator[tuple[str, Any]]:
+    """Yield every command with the words that name it."""
     for name, command in _commands().items():
         inner = getattr(command, "commands", None)
         if inner is None:
@@ -127,7 +128,9 @@ def _all() -> Iterator[tuple[str, Any]]:
 
 def commands(_: str) -> str:
     """Return every command with its first sentence, linked to its section."""
-    rows = [f"| [`esb {name}`](#esb-{name.replace(' ', '-')}) | {_help(command)} |" for name, command in _all()]
+    rows = [
+        f"| [`esb {name}`](#esb-{name.replace(' ', '-')}) | {_help(command)} |" for name, command in every_command()
+    ]
     return _table("command | what it does", rows)
 
 
@@ -137,7 +140,7 @@ def _help(command: Any) -> str:
 
 def command(name: str) -> str:
     """Return how one command is written: arguments, flags and what they mean. `_` or `.` stands for a blank."""
-    found = dict(_all())[name.replace(".", " ")]
+    found = dict(every_command())[name.replace(".", " ")]
     usage = [f"esb {name.replace('.', ' ')}"]
     rows = []
     for param in found.params:

@@ -4,7 +4,8 @@
 - A `console` block is run on a terminal of its own; what it prints must be what is shown (`…` = whatever).
 - `yaml steps`, `yaml policies`, `yaml format`, `yaml transform`, `yaml endpoint` and `yaml project` are pieces of
   definitions; they are put into a copy of this repository's project and validated there. Behind a format or transform,
-  `in` and `out` blocks (of any language) are what goes in and what must come out of it.
+  `in` and `out` blocks (of any language) are what goes in and what must come out of it; `written` is what a format
+  writes of the document before it.
 - A table `| expression | gives |` is computed, with the last `json body` block as the body.
 """
 
@@ -177,7 +178,7 @@ def run_page(page: Path, folder: Path) -> list[str]:
                 bench.faults += [f"{block.place}: {fault}" for fault in found]
             elif "in" in block.words:
                 given = block
-            elif "out" in block.words and last is not None and given is not None:
+            elif block.words & {"out", "written"} and last is not None and given is not None:
                 bench.faults += _differs(last, given, block, {**base, **files})
     finally:
         bench.stop()
@@ -190,10 +191,12 @@ def _differs(last: tuple[str, Block], given: Block, wanted: Block, files: Mappin
     """Return whether a format or transform makes something else of what goes in than the page shows."""
     kind, block = last
     library = Library(load({**files, **piece(kind, block.text)}))
-    if kind == "format":
+    if kind == "format" and "written" in wanted.words:
+        made: Any = library.format("example").render(_document(given.text))
+    elif kind == "format":
         reader = library.format("example").reader(block.options.get("each"))
         parts = [*reader.feed(given.text.encode()), *reader.end()]
-        made: Any = [part.error or part.body for part in parts if not part.acknowledgment]
+        made = [part.error or part.body for part in parts if not part.acknowledgment]
         made = made[0] if len(made) == 1 and block.options.get("each") is None else made
     else:
         made, _ = library.transform("example")(_message(_document(given.text), given.kind))
