@@ -2,7 +2,8 @@
 
 with OpenSsh() as server:
     (server.folder / "in").mkdir()
-    # sign in as server.user with server.client_key, expect server.fingerprint; paths are relative to server.folder
+    spec = SftpEndpoint.model_validate(server.endpoint("in"))
+    source = spec.source("inbox", TestWorld(tmp_path, server.secrets))
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from esb.errors import EsbError
 
@@ -26,6 +28,8 @@ START_SECONDS = 20.0
 STOP_SECONDS = 10.0
 LIFETIME = 1800
 """Seconds after which a server ends by itself: tests that were killed cannot stop theirs."""
+
+CLIENT_KEY = "secret://file/client_key"
 
 _PLACES = "/usr/sbin:/usr/local/sbin:/usr/local/opt/openssh/sbin:/opt/homebrew/sbin:/usr/bin"
 _SEPARATION = Path("/run/sshd")
@@ -97,6 +101,24 @@ class OpenSsh:
     def fingerprint(self) -> str:
         """The fingerprint of the first host key, as people write it: `SHA256:…`."""
         return fingerprint(next(iter(self.host_keys.values())))
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """What the references of `endpoint` stand for."""
+        return {CLIENT_KEY: self.client_key.read_text()}
+
+    def endpoint(self, directory: str, **options: Any) -> dict[str, Any]:
+        """Return an `endpoints/*.yaml` that reaches a directory below `folder`, as a mapping."""
+        return {
+            "type": "sftp",
+            "host": "127.0.0.1",
+            "port": self.port,
+            "user": self.user,
+            "auth": {"key": CLIENT_KEY},
+            "host_key": self.fingerprint,
+            "directory": directory,
+            **options,
+        }
 
     def authorize(self, *keys: Path) -> None:
         """Let in who has one of these private keys, and nobody else."""
@@ -177,8 +199,9 @@ def installed(tool: str) -> str:
 
 def make_key(path: Path, kind: str = "ed25519", passphrase: str = "") -> None:
     """Make a key pair: the private key at `path`, the public one beside it with `.pub`."""
-    bits = ["-b", "2048"] if kind == "rsa" else []
-    command = [installed("ssh-keygen"), "-q", "-t", kind, *bits, "-N", passphrase, "-C", "esb", "-f", str(path)]
+    # OpenSSH's own format is encrypted with bcrypt, which not every reader has.
+    options = [*(["-b", "2048"] if kind == "rsa" else []), *(["-m", "PEM"] if passphrase else [])]
+    command = [installed("ssh-keygen"), "-q", "-t", kind, *options, "-N", passphrase, "-C", "esb", "-f", str(path)]
     subprocess.run(command, check=True, stdin=subprocess.DEVNULL, capture_output=True, timeout=60)  # noqa: S603
 
 

@@ -9,8 +9,6 @@ from esb.testing.endpoint_kit import RecordingIntake, TestWorld
 from esb.testing.endpoint_suite import SinkSuite, SourceSuite
 from esb.testing.openssh import OpenSsh
 
-KEY = "secret://file/key"
-
 
 @pytest.fixture(scope="module")
 def server():
@@ -19,25 +17,8 @@ def server():
 
 
 def spec(server, directory, **options):
-    return SftpEndpoint.model_validate(
-        {
-            "type": "sftp",
-            "host": "127.0.0.1",
-            "port": server.port,
-            "user": server.user,
-            "auth": {"key": KEY},
-            "host_key": server.fingerprint,
-            "directory": directory,
-            "poll": "100ms",
-            "timeout": "5s",
-            "ready": {"unchanged_for": "0s"},
-            **options,
-        }
-    )
-
-
-def world(server, folder):
-    return TestWorld(folder, secrets={KEY: server.client_key.read_text()})
+    ready = {"unchanged_for": "0s"}
+    return SftpEndpoint.model_validate(server.endpoint(directory, poll="100ms", timeout="5s", ready=ready, **options))
 
 
 class Inbox:
@@ -45,7 +26,7 @@ class Inbox:
         self.folder = server.folder / folder.name / "in"
         self.folder.mkdir(parents=True)
         self.intake = RecordingIntake()
-        self.source = spec(server, f"{folder.name}/in").source("inbox", world(server, folder))
+        self.source = spec(server, f"{folder.name}/in").source("inbox", TestWorld(folder, server.secrets))
 
     async def put(self, name, body):
         (self.folder / name).write_bytes(body)
@@ -68,7 +49,7 @@ class TestSftpSource(SourceSuite):
 class Outbox:
     def __init__(self, server, folder):
         self.server = server
-        self.name, self.world = folder.name, world(server, folder)
+        self.name, self.world = folder.name, TestWorld(folder, server.secrets)
         self.folder = server.folder / folder.name
         self.folder.mkdir()
         self.sink = spec(server, self.name).sink("outbox", self.world)

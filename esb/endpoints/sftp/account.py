@@ -134,9 +134,9 @@ async def _connect_to_pinned(account: Account) -> Session:
 
 async def _connect(account: Account, doorkeeper: _Doorkeeper, algorithms: tuple[str, ...]) -> Session:
     try:
-        connection = await asyncssh.connect(
-            account.host, account.port, options=_options(account, doorkeeper, algorithms)
-        )
+        options = _options(account, doorkeeper, algorithms)
+        # Said here again: without it, connect() reads ~/.ssh/config whatever the options say.
+        connection = await asyncssh.connect(account.host, account.port, config=None, options=options)
         session = Session(connection, account)
         doorkeeper.on_lost = session.end
         try:
@@ -167,7 +167,8 @@ def _options(
         try:
             keys.append(asyncssh.import_private_key(given.key, given.passphrase))
         except (asyncssh.KeyImportError, asyncssh.KeyEncryptionError) as error:
-            raise OutOfReachError(f"{account}: the private key cannot be used: {error}") from error
+            hint = "; install the Python package bcrypt" if "bcrypt" in str(error) else ""
+            raise OutOfReachError(f"{account}: the private key cannot be used: {error}{hint}") from error
     return asyncssh.SSHClientConnectionOptions(
         client_factory=lambda: doorkeeper,
         config=None,

@@ -116,11 +116,13 @@ class Place:
 
     async def make_folders(self, path: str, below: str) -> None:
         """Make a folder and those on the way to it, from `below` on, which is not made itself."""
-        made = below.rstrip("/")
-        for part in path[len(made) :].strip("/").split("/"):
+        made, parts = below.rstrip("/"), path[len(below.rstrip("/")) :].strip("/").split("/")
+        for number, part in enumerate(parts, 1):
             made = f"{made}/{part}" if made or path.startswith("/") else part
+            # It exists, or what comes next says that it does not; above our own folders we need not be allowed to.
+            fine = _OLD if number == len(parts) else (*_OLD, asyncssh.SFTPPermissionDenied)
             async with self.link.turn(f"make the folder {shown(made)}") as sftp:
-                with suppress(*_OLD):  # it exists, or what comes next says that it does not
+                with suppress(*fine):
                     await sftp.mkdir(made)
 
     async def remove(self, path: str) -> None:
@@ -128,6 +130,11 @@ class Place:
         async with self.link.turn(f"delete {shown(path)}") as sftp:
             with suppress(*GONE):
                 await sftp.remove(path)
+
+    async def forget(self, path: str) -> None:
+        """Delete a file if that can be done; what stays is written over or deleted when its turn comes again."""
+        with suppress(EndpointError):
+            await self.remove(path)
 
     async def upload(self, path: str, data: bytes) -> str:
         """Write data to a temporary name beside `path` and return that name.
@@ -153,7 +160,7 @@ class Place:
         except OutOfReachError:
             raise
         except EndpointError:
-            await self._forget(aside)  # a full disk must not stay full of our halves
+            await self.forget(aside)  # a full disk must not stay full of our halves
             raise
         finally:
             await session.close_file(file)
@@ -191,10 +198,6 @@ class Place:
         finally:
             await session.close_file(file)
         return True
-
-    async def _forget(self, path: str) -> None:
-        with suppress(EndpointError):
-            await self.remove(path)
 
 
 async def _some(names: AsyncIterator[asyncssh.SFTPName], found: list[tuple[str, Found]]) -> bool:

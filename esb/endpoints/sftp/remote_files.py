@@ -97,12 +97,10 @@ class SftpFiles:
     async def move(self, source: Spot, target: Spot) -> Moved:
         """Move a file. Raises EndpointError if the server refuses, OutOfReachError if another worker polls by now."""
         self._check_lease()
-        inbox = self._folders.inbox
-        below = inbox if self._roots[target.root].startswith(f"{inbox.rstrip('/')}/") else ""
         # Claims were looked at by who calls; elsewhere some servers would replace what stands there.
         if target.root != "claims" and await self._place.stat(self._at(target)) is not None:
             return "exists"
-        moved = await self._place.move(self._at(source), self._at(target), below)
+        moved = await self._place.move(self._at(source), self._at(target), self._made(target.root))
         if source.root == "claims" and moved != "exists":
             self._spool.drop(source.path)
         return moved
@@ -114,7 +112,7 @@ class SftpFiles:
         try:
             aside = await self._place.upload(at, data)
         except MissingError:
-            await self._place.make_folders(at.rpartition("/")[0], self._folders.inbox)
+            await self._place.make_folders(at.rpartition("/")[0], self._made(spot.root))
             aside = await self._place.upload(at, data)
         await self._place.replace(aside, at)
 
@@ -131,6 +129,11 @@ class SftpFiles:
 
     def _at(self, spot: Spot) -> str:
         return f"{self._roots[spot.root].rstrip('/')}/{spot.path}"
+
+    def _made(self, root: Root) -> str:
+        """Return the folder below which the folders of a root may be made: never the inbox itself."""
+        inbox = self._folders.inbox
+        return inbox if self._roots[root].startswith(f"{inbox.rstrip('/')}/") else ""
 
     def _check_lease(self) -> None:
         """Stop at once when the lease was lost: whoever has it now goes on with what is claimed."""

@@ -58,7 +58,8 @@ class Session:
     @property
     def server(self) -> str:
         """What the server calls itself."""
-        return shown(str(self._connection.get_extra_info("server_version", "unknown"))).strip("'")
+        version = str(self._connection.get_extra_info("server_version", "unknown"))
+        return shown(version.removeprefix("SSH-2.0-")).strip("'")
 
     @asynccontextmanager
     async def turn(self, doing: str) -> AsyncIterator[asyncssh.SFTPClient]:

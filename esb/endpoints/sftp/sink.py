@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from esb.edge import Delivered
 from esb.endpoints.outgoing import wire_bytes
-from esb.endpoints.polling.files import OutOfReachError
+from esb.endpoints.polling.files import Moved, OutOfReachError
 from esb.endpoints.polling.names import shown
 from esb.endpoints.polling.written import written_path
 from esb.endpoints.sftp.place import Place
@@ -108,27 +108,29 @@ class SftpSink:
     async def _show(self, aside: str, at: str, data: bytes) -> None:
         """Give the uploaded file its name; a twin that was faster has done it for us."""
         try:
-            if self._target.replace:
-                await self._place.replace(aside, at)
-                return
-            moved = (
-                "exists" if await self._place.stat(at) else await self._place.move(aside, at, self._target.directory)
-            )
+            moved = await self._rename(aside, at)
         except OutOfReachError as error:
-            raise UnknownOutcomeError(
-                f"{shown(at)} was uploaded, but whether it got its name is unknown: {error}"
-            ) from error
+            raise UnknownOutcomeError(f"{shown(at)} was uploaded, but it may lack its name: {error}") from error
         except MissingError:
             moved = "gone"
-        if moved == "moved" or await self._place.holds(at, data):
-            if moved != "moved":
-                await self._place.remove(aside)
+        except EndpointError:
+            await self._place.forget(aside)
+            raise
+        if moved == "moved":
+            return
+        await self._place.forget(aside)
+        if await self._place.holds(at, data):
             return
         if moved == "gone":
-            raise EndpointError(
-                f"{shown(at)}: the uploaded file is gone; something at the server deletes temporary files"
-            )
-        await self._place.remove(aside)
+            raise EndpointError(f"{shown(at)}: what was uploaded is gone; something there deletes temporary files")
         raise RejectedError(
             f"{shown(at)} exists with other content; let `name` derive from what is unique, or write exists: replace"
         )
+
+    async def _rename(self, aside: str, at: str) -> Moved:
+        if self._target.replace:
+            await self._place.replace(aside, at)
+            return "moved"
+        if await self._place.stat(at) is not None:
+            return "exists"
+        return await self._place.move(aside, at, self._target.directory)
