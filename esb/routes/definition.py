@@ -126,6 +126,7 @@ class SettingsSpec(Spec):
     workers: int = Field(1, ge=1, le=256, description="Processes.")
     prefetch: int = Field(200, ge=1, le=10_000, description="Messages lent to one consumer at once.")
     drain: Duration = Field(20.0, description="How long a stopping process may finish its work: 20s.")
+    history: Duration = Field(90 * 86400.0, description="How long finished messages can be found: 90d, at least 15d.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, else JSON."

@@ -26,6 +26,9 @@ from esb.routes.walk import keys_of
 from esb.specs import EndpointSpec, TransformSpec
 from esb.steps import ENTRIES
 
+_WHITE = " \t"
+"""What YAML takes for white space; a space that does not break is content."""
+
 FIRST = ("type", "description", "partner", "owner")
 """Keys that stand first wherever they stand."""
 
@@ -145,7 +148,7 @@ def _in_order(document: Document) -> str:
 
 
 def _ended(block: list[str]) -> list[str]:
-    while block and not block[-1].strip():
+    while block and not block[-1].strip(_WHITE):
         block = block[:-1]
     return block
 
@@ -203,10 +206,10 @@ def _lines(text: str) -> Iterator[str]:
     inside, blank = -1, 0
     for line in text.split("\n"):
         indent = len(line) - len(line.lstrip(" "))
-        if inside >= 0 and (not line.strip() or indent > inside):
+        if inside >= 0 and (not line.strip(_WHITE) or indent > inside):
             yield line
             continue
         inside = indent if _BLOCK.search(line) else -1
-        blank = 0 if line.strip() else blank + 1
+        blank = 0 if line.strip(_WHITE) else blank + 1
         if blank < 2:
-            yield line.rstrip()
+            yield line.rstrip(_WHITE)

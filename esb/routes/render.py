@@ -17,6 +17,8 @@ _SECRETS = re.compile(
     (?P<key> [\w-]{0,40} (?:password|passwd|secret|token|bearer|api_?key|private_?key) ["']? \s*:\s* ["']?)
     (?! // | secret:// | \{ | \[ | \| | > | \$ | \s | ["'] ) (?P<value> [^\s"',}\#]+ )"""
 )
+_LISTED = re.compile(r"(?i)(?<![\w-])[\w-]{0,40}(?:password|secret|token|key)s\s*:\s*\[(?P<items>[^\]]*)")
+_ITEM = re.compile(r"""(?P<key>)(?<![^\s,"'])(?!secret://)(?P<value>[^\s,"']+)""")
 _IN_URL = re.compile(r"(?P<key>://[^/\s:@]*:)(?P<value>[^/\s@]+)(?=@)")
 _COLOURS = {"error": "1;31", "warning": "1;33", "help": "1;36", "note": "1", "rule": "34"}
 
@@ -130,8 +132,15 @@ def _clean(text: str) -> str:
 def _masked(line: str) -> str:
     """Return the line with what sounds like a secret covered, in values and in URLs: a secret is never echoed."""
     for pattern in (_SECRETS, _IN_URL):
-        line = pattern.sub(lambda match: match["key"] + "•" * len(match["value"]), line)
+        line = pattern.sub(_cover, line)
+    for listed in _LISTED.finditer(line):  # what covers keeps every character's column
+        begin, end = listed.span("items")
+        line = line[:begin] + _ITEM.sub(_cover, line[begin:end]) + line[end:]
     return line
+
+
+def _cover(match: re.Match[str]) -> str:
+    return match["key"] + "•" * len(match["value"])
 
 
 def _excerpt(lines: list[str], finding: Diagnostic, paint: Any) -> list[str]:

@@ -294,7 +294,7 @@ def test_a_guide_of_the_project_is_read_from_its_schemas():
     [
         (
             b"set: '850'\nis: x\nbody:\n  - BEGG: {}\n",
-            "4:11: error[E701]: version 004010 has no segment BEGG; did you mean BEG?",
+            "4:11: error[E424]: version 004010 has no segment BEGG; did you mean BEG?",
         ),
         (b"set: '850'\nis: x\nbody:\n  - BEG: {usse: M}\n", "unknown key 'usse'; did you mean 'use'?"),
         (b"set: '850'\nis: x\nbody:\n  - REF: {key: code}\n", "REF has no element 'code'"),

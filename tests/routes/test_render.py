@@ -1,3 +1,5 @@
+import pytest
+
 from esb.errors import Diagnostic, Place
 from esb.routes.render import as_data, as_github, ordered, render, render_all, summary
 
@@ -53,6 +55,23 @@ def test_a_long_line_is_cut_around_the_token():
     assert len(shown[3]) < 180
     assert shown[3][shown[4].index("^") :].startswith("BAD")
     assert shown[3].startswith("  1 | …x") and shown[3].endswith("y…")
+
+
+@pytest.mark.parametrize(
+    ("line", "shown"),
+    [
+        ("auth: { bearer: secret://env/ERP_TOKEN }", "auth: { bearer: secret://env/ERP_TOKEN }"),
+        ('password: "secret://file/erp"', 'password: "secret://file/erp"'),
+        ("secrets: [secret://env/NEW, secret://env/OLD]", "secrets: [secret://env/NEW, secret://env/OLD]"),
+        ("secrets: [hunter2, secret://env/OLD]", "secrets: [•••••••, secret://env/OLD]"),
+        ("api_keys: ['hunter2']", "api_keys: ['•••••••']"),
+        ("token: secret:/hunter2", "token: •••••••••••••••"),
+    ],
+)
+def test_a_reference_is_shown_and_a_secret_is_covered(line, shown):
+    finding = Diagnostic("E210", "text", Place("e.yaml", 2, 1, 1))
+
+    assert f"  1 | {shown}\n" in render(finding, {"e.yaml": f"{line}\nx: 1\n".encode()})
 
 
 def test_secrets_in_the_lines_around_are_covered():

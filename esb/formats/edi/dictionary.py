@@ -21,7 +21,7 @@ _NOTE = re.compile(r"[PRCLE](?:\d\d){2,}")
 
 def refuse(document: Document, loc: list[str | int], text: str, help: str = "") -> DefinitionError:  # noqa: A002
     """Return the error for something in a grammar file, with its place."""
-    diagnostic = Diagnostic("E701", text, document.place(loc), help=help)
+    diagnostic = Diagnostic("E424", text, document.place(loc), help=help)
     return DefinitionError(str(diagnostic), [diagnostic])
 
 
