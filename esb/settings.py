@@ -16,6 +16,7 @@ ROLES = ("intake", "router", "delivery", "recorder")
 class Settings:
     """What a process needs to know before it reads a definition.
 
+    `history`: seconds that finished messages stay in the store.
     `channel` and `store` empty = the embedded ones in `state`; `listen` = host:port of the one HTTP listener.
     """
 
@@ -28,6 +29,7 @@ class Settings:
     workers: int = 1
     prefetch: int = 200
     drain: float = 20.0
+    history: float = 90 * 86400.0
     log_level: str = "info"
     log_format: str = "auto"
     log_file: str = ""
@@ -68,6 +70,7 @@ _KINDS = {
     "workers": int,
     "prefetch": int,
     "drain": float,
+    "history": float,
     "log_size": int,
     "log_keep": int,
 }

@@ -79,7 +79,7 @@ class Process:
             clock=self.clock,
             log=self.log,
             answers=self.answers,
-            limits=Limits(prefetch=self.settings.prefetch, drain=self.settings.drain),
+            limits=Limits(prefetch=self.settings.prefetch, drain=self.settings.drain, history=self.settings.history),
             suspects=Suspects(self.settings.state_dir / "suspects"),
         )
         self.answers["keys"] = KeyAnswers(self.bus)
@@ -143,18 +143,20 @@ class Process:
         return any(spec.name == name for spec in self.releases.current.topology.channels)
 
     def _start_intake(self, once: bool) -> None:
-        """Start the pollers and, unless the run is to end by itself, the listener."""
-        if "intake" not in self.settings.roles:
-            return
+        """Start the pollers and, unless the run is to end by itself, the listener.
+
+        A process without intake listens only where it is told to: for its health and its metrics.
+        """
         routes: list[Any] = []
-        for name in self.releases.current.intakes:
+        takes = "intake" in self.settings.roles
+        for name in self.releases.current.intakes if takes else ():
             source: Any = self.releases.project.endpoints[name].source(name, self.world)
             if hasattr(source, "routes"):
                 routes.extend(source.routes(self.intake, self.releases.current.intakes[name].reader))
                 self._warn_if_open(name, source)
             else:
                 self._pollers.append(self._spawn(partial(source.run, self.intake, once), f"poll {name}"))
-        if not once:
+        if not once and (takes or self.settings.listen != Settings().listen):
             api = Api(self.store, {"channel": self._channel_ready, "store": self._store_ready}, self._scrape)
             self.listener = Listener([*routes, *api.routes()], self.settings.address)
             self.listener.bind()

@@ -85,7 +85,8 @@ async def _supervise(settings: Settings) -> int:
     process = Process(settings)
     many = [role for role in settings.roles if role != "intake"]
     lines = [_line(settings, settings.roles), *(_line(settings, tuple(many)) for _ in range(settings.workers - 1))]
-    supervisor = Supervisor(lines, SystemClock(), process.log, settings.drain)
+    addresses = {"ESB_CHANNEL": settings.channel, "ESB_STORE": settings.store}
+    supervisor = Supervisor(lines, addresses, SystemClock(), process.log, settings.drain)
     _on_stop(supervisor.stop)
     return await supervisor.run()
 
@@ -93,11 +94,9 @@ async def _supervise(settings: Settings) -> int:
 def _line(settings: Settings, roles: tuple[str, ...]) -> list[str]:
     flags = {
         "-C": str(settings.project),
-        "--channel": settings.channel,
-        "--store": settings.store,
         "--role": ",".join(roles),
         "--workers": "1",
-        "--listen": settings.listen,
+        "--listen": settings.listen if "intake" in roles else "",
         "--log-level": settings.log_level,
         # Several processes cannot share the foot of one terminal.
         "--log-format": "console" if settings.log_format == "auto" and sys.stderr.isatty() else settings.log_format,

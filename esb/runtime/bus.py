@@ -31,6 +31,8 @@ class Limits:
     """Seconds that a batch waits for its late asks before it goes on without them."""
     drain: float = 20.0
     """Seconds that a stop may take."""
+    history: float = 90 * 86400.0
+    """Seconds that finished messages stay in the store."""
 
 
 @dataclass(frozen=True, slots=True)

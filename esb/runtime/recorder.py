@@ -14,6 +14,10 @@ from esb.runtime.bus import Bus
 from esb.runtime.history import read_journal, read_parked
 from esb.runtime.lending import Lending
 
+_HOUR = 3600.0
+_TWINS = 14 * 86400.0
+"""Seconds after which no automatic retry can bring a message back: keys, answers and ledger rows may go."""
+
 
 class Recorder:
     """Commits, then acks. `esb.dead` and the journal are only transport; the store is where people look."""
@@ -24,17 +28,20 @@ class Recorder:
         self._journal = Lending(bus, "journal", self._append, 1)
         self._dead = Lending(bus, "dead", self._park, 1)
         self._running = True
+        self._name = f"{bus.plans.current.release[:12]}-{id(self)}"
 
     async def run(self) -> None:
         """Work until stopped or cancelled."""
         dead = self._bus.clock.spawn(self._dead.run(), "dead")
         relay = self._bus.clock.spawn(self._relay(), "outbox")
+        prune = self._bus.clock.spawn(self._prune(), "prune")
         try:
             await self._journal.run()
         finally:
             self._running = False
             dead.cancel()
             relay.cancel()
+            prune.cancel()
 
     async def stop(self) -> None:
         """Take no more; finish what is under way."""
@@ -76,3 +83,16 @@ class Recorder:
             except EsbError as error:
                 self._bus.log.error("outbox.failed", reason=str(error))
             await self._bus.clock.sleep(self._poll)
+
+    async def _prune(self) -> None:
+        """Forget once an hour what protects from twins no more, and history that is older than people look back."""
+        while self._running:
+            await self._bus.clock.sleep(_HOUR)
+            now = self._bus.clock.now()
+            history = max(self._bus.limits.history, _TWINS + 86400.0)
+            try:
+                if await self._bus.store.lease("prune", self._name, now, _HOUR / 2):
+                    count = await self._bus.store.forget(now - _TWINS, now - history)
+                    self._bus.log.info("store.pruned", rows=count)
+            except StoreError as error:
+                self._bus.log.warning("prune.waits", reason=str(error))

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from esb.ports import Clock, Log
 
@@ -15,10 +16,16 @@ _HOPELESS = (64, 78)
 
 
 class Supervisor:
-    """Runs `commands` as child processes. A child that dies by itself comes back after a growing pause."""
+    """Runs `commands` as child processes. A child that dies by itself comes back after a growing pause.
 
-    def __init__(self, commands: Sequence[Sequence[str]], clock: Clock, log: Log, drain: float) -> None:
+    `environment` is what they get beside ours: addresses with passwords do not belong in a process list.
+    """
+
+    def __init__(
+        self, commands: Sequence[Sequence[str]], environment: Mapping[str, str], clock: Clock, log: Log, drain: float
+    ) -> None:
         self._commands, self._clock, self._log, self._drain = commands, clock, log, drain
+        self._environment = {**os.environ, **environment}
         self._children: dict[int, asyncio.subprocess.Process] = {}
         self._stopping = asyncio.Event()
 
@@ -41,7 +48,7 @@ class Supervisor:
         pause = _FIRST
         while not self._stopping.is_set():
             started = self._clock.now()
-            child = await asyncio.create_subprocess_exec(sys.executable, "-m", "esb", *line)
+            child = await asyncio.create_subprocess_exec(sys.executable, "-m", "esb", *line, env=self._environment)
             self._children[slot] = child
             self._log.info("worker.started", slot=slot, pid=child.pid)
             code = await self._wait(child)

@@ -124,7 +124,7 @@ class SimulatedStore:
         taken: bool = await self._call(lambda: self.memory.lease(name, owner, now, ttl))
         return taken
 
-    async def forget(self, before: float) -> int:
+    async def forget(self, before: float, history: float | None = None) -> int:
         removed: int = await self._call(lambda: self.memory.forget(before))
         return removed
 
