@@ -18,6 +18,9 @@ from esb.errors import PublishError
 DEADLINE = 30.0
 """Seconds after which a send without a confirm is unknown, as long as the connection lives."""
 
+PATIENCE = 5.0
+"""Seconds that a window waits for a connection before it is told that there is none; nothing of it has left then."""
+
 WINDOW_BYTES = 8 * 1024 * 1024
 """Bytes on the way at once; what is more waits for the confirms of what went before."""
 
@@ -93,7 +96,7 @@ class Publisher:
         loop = asyncio.get_running_loop()
         if not self._open.is_set():
             try:
-                async with asyncio.timeout_at(until):
+                async with asyncio.timeout_at(min(until, loop.time() + PATIENCE)):
                     await self._open.wait()
             except TimeoutError:
                 return dict.fromkeys(range(len(messages)), self._link.reason)
