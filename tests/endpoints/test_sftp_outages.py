@@ -1,6 +1,7 @@
 """Servers that die, hang, or lose the connection in the middle: nothing is lost, nothing half, nobody else waits."""
 
 import asyncio
+import gc
 import os
 
 import pytest
@@ -20,6 +21,14 @@ SIZE = 12_000_000
 def server():
     with OpenSsh() as server:
         yield server
+
+
+@pytest.fixture(autouse=True)
+def nothing_forgotten(caplog):
+    """No request that was cut may end as an error that nobody asked for."""
+    yield
+    gc.collect()
+    assert [record.message for record in caplog.records if record.name == "asyncio"] == []
 
 
 @pytest.fixture

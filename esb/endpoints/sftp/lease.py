@@ -145,8 +145,7 @@ class Lease:
         session = await self._place.link.session()
         doing = "read the lease"
         try:
-            async with session.turn(doing) as sftp:
-                file = await sftp.open(self._path(number), asyncssh.FXF_READ, encoding=None)
+            file = await session.open(self._path(number), asyncssh.FXF_READ, doing)
         except MissingError:
             return b""
         try:
@@ -156,9 +155,13 @@ class Lease:
 
     async def _write(self, number: int, content: bytes, flags: int) -> None:
         """Write the whole lease in one request of one length, so that nobody ever reads a part of it."""
-        turn = self._place.link.turn("write the lease")
-        async with turn as sftp, sftp.open(self._path(number), flags, encoding=None) as file:
-            await file.write(content, 0)
+        session = await self._place.link.session()
+        doing = "write the lease"
+        file = await session.open(self._path(number), flags, doing)
+        try:
+            await session.write(file, content, 0, doing)
+        finally:
+            await session.close_file(file)
 
     def _content(self) -> bytes:
         self._beats += 1

@@ -12,7 +12,6 @@ from contextlib import suppress
 from hashlib import sha256
 
 import asyncssh
-from asyncssh.sftp import SFTPClientFile
 from msgspec import Struct
 
 from esb.endpoints.polling.files import Entry, Moved, OutOfReachError
@@ -85,12 +84,6 @@ class Place:
                     await names.aclose()  # type: ignore[attr-defined]
         return found
 
-    async def open(self, path: str, flags: int) -> SFTPClientFile:
-        """Open a file; give it back with `session.close_file`."""
-        async with self.link.turn(f"open {shown(path)}") as sftp:
-            return await sftp.open(path, flags, encoding=None)
-        raise AssertionError("unreachable")
-
     async def move(self, source: str, target: str, below: str) -> Moved:
         """Rename a file; it replaces nothing. Folders of the target that are missing are made, down from `below`.
 
@@ -147,12 +140,10 @@ class Place:
         aside = f"{folder}{slash}.{derive(name, sha256(data).hexdigest())[:20]}.tmp"
         session = await self.link.session()
         doing = f"write {shown(path)}"
-        async with session.turn(doing) as sftp:
-            file = await sftp.open(aside, asyncssh.FXF_WRITE | asyncssh.FXF_CREAT, encoding=None)
+        file = await session.open(aside, asyncssh.FXF_WRITE | asyncssh.FXF_CREAT, doing)
         try:
             for start in range(0, len(data), CHUNK):
-                async with session.turn(doing):
-                    await file.write(data[start : start + CHUNK], start)
+                await session.write(file, data[start : start + CHUNK], start, doing)
             async with session.turn(doing):
                 with suppress(asyncssh.SFTPOpUnsupported):
                     await file.fsync()
@@ -186,8 +177,7 @@ class Place:
         session = await self.link.session()
         doing = f"read {shown(path)}"
         try:
-            async with session.turn(doing) as sftp:
-                file = await sftp.open(path, asyncssh.FXF_READ, encoding=None)
+            file = await session.open(path, asyncssh.FXF_READ, doing)
         except MissingError:
             return False
         try:

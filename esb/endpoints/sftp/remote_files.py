@@ -182,8 +182,7 @@ class SftpFiles:
             return
         session = await self._place.link.session()
         doing = f"read {shown(spot.path)}"
-        async with session.turn(doing) as sftp:
-            file = await sftp.open(self._at(spot), asyncssh.FXF_READ, encoding=None)
+        file = await session.open(self._at(spot), asyncssh.FXF_READ, doing)
         try:
             while copy.have < size:
                 chunk = await session.read(file, min(CHUNK, size - copy.have), copy.have, doing)

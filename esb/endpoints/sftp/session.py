@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager, suppress
-from typing import Protocol, cast
+from typing import Any, Protocol, TypeVar, cast
 
 import asyncssh
 from asyncssh.sftp import SFTPClientFile
@@ -14,6 +14,7 @@ from esb.endpoints.polling.files import OutOfReachError
 from esb.endpoints.polling.names import shown
 from esb.errors import EndpointError
 
+_T = TypeVar("_T")
 _GOODBYE = 2.0
 """Seconds that an orderly end may take."""
 GONE = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
@@ -92,11 +93,29 @@ class Session:
             self.end(f"{self._account}: {error}")
             raise OutOfReachError(f"cannot {doing}: {self._ended}") from error
 
-    async def read(self, file: SFTPClientFile, size: int, offset: int, doing: str) -> bytes:
-        """Return up to `size` bytes from `offset`; less only at the end of the file. Raises as `turn` does."""
-        async with self.turn(doing):
-            return cast(bytes, await file.read(size, offset))
+    async def open(self, path: str, flags: int, doing: str) -> SFTPClientFile:
+        """Open a file; give it back with `close_file`. Raises as `turn` does."""
+        async with self.turn(doing) as sftp:
+            return await sftp.open(path, flags, encoding=None, block_size=None)
         raise AssertionError("unreachable")
+
+    async def read(self, file: SFTPClientFile, size: int, offset: int, doing: str) -> bytes:
+        """Return up to `size` bytes from `offset`, fetched side by side; less only at the end of the file."""
+        async with self.turn(doing) as sftp:
+            blocks = _blocks(size, sftp.limits.max_read_len)
+            parts = await _together([_read(file, part, offset + start) for start, part in blocks])
+        found = b""
+        for (_, part), data in zip(blocks, parts, strict=True):
+            found += data
+            if len(data) < part:
+                break  # the end; what stands behind it was written meanwhile
+        return found
+
+    async def write(self, file: SFTPClientFile, data: bytes, offset: int, doing: str) -> None:
+        """Write data at `offset`, sent side by side."""
+        async with self.turn(doing) as sftp:
+            blocks = _blocks(len(data), sftp.limits.max_write_len)
+            await _together([file.write(data[start : start + part], offset + start) for start, part in blocks])
 
     async def close_file(self, file: SFTPClientFile) -> None:
         """Give a file back; where that fails the server does it itself when the connection ends."""
@@ -168,6 +187,36 @@ class Link:
         self._opening = None
         if not attempt.cancelled():
             attempt.exception()  # everybody who waited may have been cancelled; nobody else asks for it
+
+
+def _blocks(size: int, longest: int) -> list[tuple[int, int]]:
+    """Return what requests of the longest length that the server takes cover `size`: start and length of each."""
+    return [(start, min(longest, size - start)) for start in range(0, size, longest)]
+
+
+async def _read(file: SFTPClientFile, size: int, offset: int) -> bytes:
+    """Return `size` bytes, less at the end: a server may answer with a part of what was asked for."""
+    found = b""
+    while len(found) < size:
+        data = cast(bytes, await file.read(size - len(found), offset + len(found)))
+        if not data:
+            break
+        found += data
+    return found
+
+
+async def _together(work: Sequence[Coroutine[Any, Any, _T]]) -> list[_T]:
+    """Await all; where one fails or we are cancelled none is left behind, whose failure would be nobody's."""
+    if len(work) == 1:
+        return [await work[0]]
+    tasks = [asyncio.ensure_future(each) for each in work]
+    try:
+        return await asyncio.gather(*tasks)
+    except BaseException:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        raise
 
 
 def _refusal(doing: str, error: asyncssh.SFTPError) -> EndpointError:
