@@ -52,4 +52,5 @@ def _listed(findings: Sequence[Finding]) -> str:
 
 def _worded(finding: Finding) -> str:
     where = finding.where or (f"line {finding.line}" if finding.line else "")
-    return f"{where}: {finding.text}" if where else finding.text
+    said = not where or finding.text.startswith(f"{where}: ")
+    return finding.text if said else f"{where}: {finding.text}"

@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 
+from esb.contracts import compile_contract
 from esb.edge import Finding
 from esb.errors import ValidationError
 from esb.message import Note
@@ -24,6 +25,16 @@ def test_all_findings_stand_in_the_error_with_their_places(bench: Any):
         bench.outputs({"validate": "order@1"}, bench.message({}))
 
     assert str(refused.value) == "the body breaks order@1: $.order: number is missing; line 3: not a number"
+
+
+def test_the_place_of_a_fault_is_said_once(bench: Any):
+    schema = b'{"properties": {"lines": {"items": {"required": ["sku"]}}}}'
+    bench.contracts = {"order@1": compile_contract("order@1.json", schema, "json-schema")}
+
+    with pytest.raises(ValidationError) as refused:
+        bench.outputs({"validate": "order@1"}, bench.message({"lines": [{}]}))
+
+    assert str(refused.value) == "the body breaks order@1: lines[0]: sku is missing"
 
 
 def test_more_than_twenty_findings_are_counted(bench: Any):
