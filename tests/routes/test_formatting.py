@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from esb.errors import DefinitionError
@@ -55,6 +55,7 @@ SCALARS = st.one_of(
 VALUES = st.recursive(SCALARS, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(TEXTS, inner, max_size=3))
 
 
+@settings(deadline=None)
 @example({"steps": None, "from": ["\xa0"]}, False, 40)
 @given(
     st.dictionaries(st.sampled_from(["steps", "from", "owner", "key", "x"]) | TEXTS, VALUES, min_size=1, max_size=5),
