@@ -90,18 +90,20 @@ class Router:
         if route is None:
             item.error = LookupError(f"release {plan.release} has no route {self._route!r}")
             return
-        suspects = self._bus.suspects if item.delivery.redelivered else None
-        if suspects is not None and suspects.guilty(message.id):
+        suspects, name = self._bus.suspects, message.effect_key
+        if suspects is not None and not (item.delivery.redelivered or suspects.known(name)):
+            suspects = None
+        if suspects is not None and suspects.guilty(name):
             item.error = MessageError("it has stopped several workers, each time alone; look at its content")
             return
         if suspects is not None:
-            suspects.begin(message.id)
+            suspects.begin(name)
         try:
             begin(item, run(route, message, item.at), waiting)
         except Exception as error:  # the consumer's broad catch: it ends in a verdict
             item.error = error
         if suspects is not None:
-            suspects.clear(message.id)
+            suspects.clear(name)
 
     async def _outcome(self, item: Item) -> Outcome:
         if item.error is None:

@@ -20,6 +20,15 @@ class Suspects:
     def __init__(self, folder: Path, most: int = 3) -> None:
         self._folder, self._most = folder, most
         folder.mkdir(parents=True, exist_ok=True)
+        self._before = frozenset(path.name for path in folder.iterdir())
+
+    def known(self, identity: str) -> bool:
+        """Return whether it was under suspicion when this process began.
+
+        A twin of what killed a worker need not have been lent before: an intake that died with the worker has
+        published it anew.
+        """
+        return bool(self._before) and self._path(identity).name in self._before
 
     def guilty(self, identity: str) -> bool:
         """Return whether the message has died alone too often."""

@@ -37,3 +37,12 @@ def test_a_torn_mark_counts_as_none(tmp_path: Path):
     next(tmp_path.glob("*.json")).write_text('{"cou')
 
     assert not suspects.guilty("m")
+
+
+def test_a_process_knows_who_was_under_suspicion_when_it_began(tmp_path: Path):
+    first = Suspects(tmp_path)
+    first.begin("culprit")
+
+    assert not first.known("culprit")
+    assert Suspects(tmp_path).known("culprit")
+    assert not Suspects(tmp_path).known("bystander")
