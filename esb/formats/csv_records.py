@@ -30,9 +30,9 @@ class Records:
         self._began = self._size = 0
         if quote:
             inside, field = _patterns(delimiter, quote, escape)
-            more = f"(?:{re.escape(delimiter)}{field})*+(?:\r?\n|\r)?"
+            more = f"(?>(?:{re.escape(delimiter)}{field})*)(?:\r?\n|\r)?"
             self._complete = re.compile(field + more).fullmatch
-            junk = f"(?P<junk>[^{re.escape(delimiter)}\r\n]*+)"
+            junk = f"(?P<junk>[^{re.escape(delimiter)}\r\n]*)"
             self._closing = re.compile(f"{inside}{quote}{junk}{more}").fullmatch
 
     def feed(self, text: str) -> list[Record]:
@@ -88,5 +88,6 @@ class Records:
 def _patterns(delimiter: str, quote: str, escape: str) -> tuple[str, str]:
     """Return the expressions for what stands inside quotes, and for one whole field."""
     delimiter, mark, slash = re.escape(delimiter), re.escape(quote), re.escape(escape)
-    inside = f"(?:[^{mark}{slash}]|{mark}{mark}" + (f"|{slash}.|{slash}\n" if escape else "") + ")*+"
-    return inside, f"(?:{mark}{inside}{mark}[^{delimiter}\r\n]*+|(?!{mark})[^{delimiter}\r\n]*+)"
+    # Atomic groups, not possessive repetitions of a group: those match wrongly before Python 3.11.5.
+    inside = f"(?>(?:[^{mark}{slash}]|{mark}{mark}" + (f"|{slash}.|{slash}\n" if escape else "") + ")*)"
+    return inside, f"(?:{mark}{inside}{mark}[^{delimiter}\r\n]*|(?!{mark})[^{delimiter}\r\n]*)"

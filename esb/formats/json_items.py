@@ -11,12 +11,13 @@ EACH = object()
 """Stands for any index in a path."""
 
 _PATH = re.compile(r"""\.([A-Za-z_][\w-]*)|\['([^'\\]+)'\]|\["([^"\\]+)"\]|(\[\*\])""")
-_STRING = r'"(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*+"'
+# Atomic groups, not possessive repetitions of a group: those match wrongly before Python 3.11.5.
+_STRING = r'"(?>(?:[^"\\\x00-\x1f]|\\(?:["\\/bfnrt]|u[0-9a-fA-F]{4}))*)"'
 _TOKEN = re.compile(_STRING + r"|[{}\[\],:]|(?:-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?|true|false|null)(?![\w.+-])")
 _PARTIAL = re.compile(_STRING[:-1] + r"(?:\\(?:u[0-9a-fA-F]{0,3})?)?|[\w.+-]{1,64}")
 _SPACE = re.compile(r"[ \t\r\n]*")
-_INSIDE = re.compile(r'(?:[^"{}\[\]]++|"(?:[^"\\]|\\.)*+")*+([{}\[\]])?', re.DOTALL)
-_REST_OF_STRING = re.compile(r'(?:[^"\\]|\\.)*+', re.DOTALL)
+_INSIDE = re.compile(r'(?>(?:[^"{}\[\]]+|"(?>(?:[^"\\]|\\.)*)")*)([{}\[\]])?', re.DOTALL)
+_REST_OF_STRING = re.compile(r'(?>(?:[^"\\]|\\.)*)', re.DOTALL)
 _SCALAR_END = re.compile(r"[,\]}\s]")
 _HEAD = 1024
 
