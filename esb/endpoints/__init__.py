@@ -11,6 +11,7 @@ from esb.endpoints.file import FileEndpoint
 from esb.endpoints.http_in import HttpIn
 from esb.endpoints.http_out import HttpOut
 from esb.endpoints.sftp import SftpEndpoint
+from esb.endpoints.sftp_server import SftpServerEndpoint
 from esb.endpoints.timer import Timer
 from esb.specs import EndpointSpec
 
@@ -19,8 +20,11 @@ ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
     "http_in": HttpIn,
     "http_out": HttpOut,
     "sftp": SftpEndpoint,
+    "sftp_server": SftpServerEndpoint,
     "timer": Timer,
 }
 """Every type of endpoint by what `type:` calls it."""
 
-AnyEndpoint: TypeAlias = Annotated[FileEndpoint | HttpIn | HttpOut | SftpEndpoint | Timer, Discriminator("type")]
+AnyEndpoint: TypeAlias = Annotated[
+    FileEndpoint | HttpIn | HttpOut | SftpEndpoint | SftpServerEndpoint | Timer, Discriminator("type")
+]
