@@ -12,7 +12,7 @@ def test_a_route_is_told_in_sentences():
         "route orders: Orders of the shop become order@1 and go to the warehouse\n"
         "  owner   order-desk\n"
         "  from    endpoint inbox (file)\n"
-        "  key     order = $.number (of the partner)\n"
+        "  key     order = {{ body.number | default(body.order_no) }} (of the partner)\n"
         "  steps\n"
         "    1. transform    turns the body into what the transform order makes of it\n"
         "    2. validate     checks that the body keeps the contract order@1\n"
