@@ -51,6 +51,8 @@ class Supervisor:
             child = await asyncio.create_subprocess_exec(sys.executable, "-m", "esb", *line, env=self._environment)
             self._children[slot] = child
             self._log.info("worker.started", slot=slot, pid=child.pid)
+            if self._stopping.is_set():
+                child.send_signal(signal.SIGTERM)  # the stop came while it was being made
             code = await self._wait(child)
             if self._stopping.is_set():
                 return 0
