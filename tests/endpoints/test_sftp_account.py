@@ -63,6 +63,15 @@ async def test_another_host_key_is_refused_and_both_possible_reasons_are_said(se
     assert "somebody may sit in between" in said
 
 
+async def test_a_server_with_one_key_that_is_not_the_pinned_one_is_refused_with_the_line_to_write(tmp_path):
+    with OpenSsh(("rsa",)) as other:
+        said = await refused(other.endpoint(".", host_key="SHA256:" + "A" * 43), tmp_path, other.secrets)
+        shown = other.fingerprint
+
+    assert f'write host_key: "{shown}"' in said
+    assert "somebody may sit in between" in said
+
+
 @pytest.mark.parametrize("kind", ["ed25519", "rsa", "ecdsa"])
 async def test_any_of_the_keys_of_a_server_may_be_pinned(server, tmp_path, kind):
     pinned = fingerprint(server.host_keys[kind])

@@ -126,9 +126,10 @@ async def _connect_to_pinned(account: Account) -> Session:
             shown_keys.update(dict.fromkeys(_family(key.get_algorithm()), key.get_fingerprint("sha256")))
             if not account.pins:
                 break
-        except asyncssh.KeyExchangeFailed as error:
-            if not shown_keys:
-                raise OutOfReachError(f"{account}: no common algorithm: {shown(error.reason)}") from error
+        except OutOfReachError:
+            # A server that has no key of the kind we ask for just hangs up.
+            if doorkeeper.seen is not None or not shown_keys:
+                raise
     raise OutOfReachError(_unknown(account, list(dict.fromkeys(shown_keys.values()))))
 
 
@@ -148,8 +149,8 @@ async def _connect(account: Account, doorkeeper: _Doorkeeper, algorithms: tuple[
         if doorkeeper.seen is not None and doorkeeper.seen.get_fingerprint("sha256") not in account.pins:
             raise _UnknownKeyError from error
         raise OutOfReachError(f"{account}: the host key cannot be verified: {shown(error.reason)}") from error
-    except asyncssh.KeyExchangeFailed:
-        raise
+    except asyncssh.KeyExchangeFailed as error:
+        raise OutOfReachError(f"{account}: no common algorithm: {shown(error.reason)}") from error
     except asyncssh.PermissionDenied as error:
         raise OutOfReachError(f"{account}: not let in with {_proof(account)}; check user, key and password") from error
     except (asyncssh.Error, OSError) as error:
