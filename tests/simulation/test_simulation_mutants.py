@@ -18,6 +18,7 @@ from esb.testing.simulation.world import Outcome, simulate
         ("mark-first", {"lost"}),
         ("ask-without-route", {"lost", "corrupt", "duplicated"}),
         ("id-by-index", {"duplicated", "lost"}),
+        ("order-ignored", {"disorder"}),
     ],
 )
 def test_the_checker_catches_a_seeded_mistake(name: str, kinds: set[str], played: Callable[[int], Outcome]):

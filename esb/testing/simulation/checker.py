@@ -48,12 +48,15 @@ class Promises:
     """What holds in some worlds only.
 
     `stamped`: each sent document names its release, and all of one document must name the same. `orderly`: what was
-    accepted together arrives in its order. `again`: exceptions that a person wanted tried again; for their documents
-    a second effect is no surprise.
+    accepted together arrives in its order. `decided`: what a person has decided about; `again`: exceptions among them
+    that were to be tried again, and for whose documents a second effect is no surprise. `clocks`: they agree well
+    enough for leases, which keep a second call away while the first may be under way.
     """
 
     stamped: bool = True
     orderly: bool = False
+    clocks: bool = True
+    decided: frozenset[str] = frozenset()
     again: frozenset[str] = frozenset()
 
 
@@ -217,21 +220,44 @@ class Checker:
 
     def _check_repeated(self, identity: Identity, key: str, effects: Sequence[Effect]) -> None:
         mode = self._project.receivers[identity[0]]
-        if mode == "probe" and all(later.since <= before.at for before, later in _pairs(effects)):
+        overlapping = all(later.since <= before.at for before, later in _pairs(effects))
+        if mode == "probe" and (overlapping or not self._promises.clocks):
             return  # both calls were under way at once: no probe can see what has not happened yet
         if len(effects) > 1:
             self._say("duplicated", f"{_name(identity)} took effect {len(effects)} times with {mode} (key {key})")
 
     def _check_order(self) -> None:
-        """What was sent together arrives in its order wherever it went the same way, as long as nobody decided."""
-        first: dict[tuple[Any, ...], int] = {}
-        for (to, ref, part, route, step), effects in self._effects.items():
-            if effects and not self._waiting:
-                first[to, route, step, ref.partition(".")[0], _line(ref), part] = min(each.at for each in effects)
-        for before, after in pairwise(sorted(first)):
-            if before[:4] == after[:4] and first[before] > first[after]:
-                to, route, step, number, *_ = after
-                self._say("disorder", f"{number}.{after[4]} overtook {number}.{before[4]} from {route}/{step} to {to}")
+        """What was accepted together arrives in its order, key by key; nothing passes what waits for a person.
+
+        Left out is what a person has decided about: people may decide in any order.
+        """
+        decided = {each.ref for each in self._waiting if each.row.id in self._promises.decided}
+        for given in self._inputs:
+            ways: dict[tuple[Any, ...], list[Need]] = defaultdict(list)
+            keys = {document["ref"]: document["key"] for document in given.documents if document is not None}
+            for need in self._needs[id(given)]:
+                if need.to != PARKED and need.ref in keys and need.ref not in decided:
+                    ways[need.to, need.route, need.step, keys[need.ref]].append(need)
+            for way in ways.values():
+                self._check_way(way)
+
+    def _check_way(self, way: Sequence[Need]) -> None:
+        """Compare the first effects of documents that went the same way under the same key."""
+        last, before, stopped = -1, "", ""
+        for need in way:
+            effects = self._effects[_of(need)]
+            at = min((effect.at for effect in effects), default=None)
+            if at is None:
+                stopped = stopped or (need.ref if self._stopped(need) else "")
+                continue
+            if stopped not in ("", need.ref):
+                self._say("disorder", f"{_name(_of(need))} passed {stopped}, which waits for a person")
+            if at < last:
+                self._say("disorder", f"{_name(_of(need))} overtook {before}")
+            last, before = at, f"{need.ref} part {need.part}"
+
+    def _stopped(self, need: Need) -> bool:
+        return any(each.row.failure_class and each.identity == _of(need) for each in self._open)
 
     # --- unexpected
 
@@ -295,25 +321,29 @@ class Checker:
         arrived = {(effect.to, effect.message_id) for effects in self._effects.values() for effect in effects}
         parked = {(row.origin.removeprefix("delivery/"), row.message_id) for row in self._memory.parking.values()}
         ended = {(line.place, line.message_id) for line in lines if line.kind in ("delivered", "duplicate")}
-        sent = self._sent()
+        sent, waiting = self._sent(), {row.message_id for row in self._memory.parking.values()}
         diverts = self._project.diverts.items()
         # A twin may succeed while a window with a diversion is confirmed in part: its word or its send is missing then.
         untold = {(to, name) for source, to in diverts for at, name in sent if at == source}
         unsent = {(to, name) for source, to in diverts for at, name in arrived if at == source}
         passed_on = {(source, name) for source, to in diverts for at, name in sent if at == to}
-        for to, name in sorted(arrived - sent - untold):
+        for to, name in sorted(arrived - sent.keys() - untold):
             self._say("journal", f"{name} arrived at {to}, but nothing was sent there")
-        for to, name in sorted(sent - arrived - parked - passed_on - unsent):
+        # The same window, and then the message is parked before it could be sent again: history told too early.
+        early = {way for way, message_id in sent.items() if message_id in waiting}
+        for to, name in sorted(sent.keys() - arrived - parked - passed_on - unsent - early):
             self._say("journal", f"{name} was sent to {to}, never arrived and is no exception")
         for to, name in sorted(arrived - ended - parked - passed_on):
             self._say("journal", f"{name} arrived at {to}, but was never delivered")
 
-    def _sent(self) -> set[tuple[str, str]]:
-        """Return (destination, message) of all that history says was sent."""
-        lines = self._memory.journal.values()
-        sent = {(line.text.partition(":")[0], line.child) for line in lines if line.kind == "sent"}
-        acknowledged = {(line.place, line.child) for line in lines if line.kind == "acknowledged"}
-        return {(to.removeprefix("delivery/"), name) for to, name in sent} | acknowledged
+    def _sent(self) -> dict[tuple[str, str], str]:
+        """Return (destination, message) of all that history says was sent, each with the message it came from."""
+        sent: dict[tuple[str, str], str] = {}
+        for line in self._memory.journal.values():
+            if line.kind in ("sent", "acknowledged"):
+                to = line.text.partition(":")[0].removeprefix("delivery/") if line.kind == "sent" else line.place
+                sent[to, line.child] = line.message_id
+        return sent
 
 
 def _identity(to: str, body: Any) -> Identity:

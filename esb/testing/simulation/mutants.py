@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from esb import pipeline
 from esb.envelope import Ack, Addressed, Settlement
 from esb.errors import PublishError
 from esb.message import Message, derive
+from esb.plan import Plan
 from esb.records import KeyClaim
 from esb.testing.simulation.channel import SimulatedChannel
 from esb.testing.simulation.memory import KeyRow, Memory
@@ -70,6 +71,16 @@ def _nameless() -> Iterator[None]:
         names["ask_name"] = right
 
 
+def _as_it_is(plan: Plan) -> Plan:
+    return plan
+
+
+def _unordered(plan: Plan) -> Plan:
+    """Work ordered channels as if their order did not matter."""
+    deliveries = {name: replace(delivery, ordered=False) for name, delivery in plan.deliveries.items()}
+    return replace(plan, ordered_routes=frozenset(), deliveries=deliveries)
+
+
 @dataclass(frozen=True, slots=True)
 class Build:
     """The parts that a world is built from; a mutant is a build with one part wrong."""
@@ -77,6 +88,7 @@ class Build:
     channel: type[SimulatedChannel] = SimulatedChannel
     memory: type[Memory] = Memory
     naming: Naming = by_id
+    planned: Callable[[Plan], Plan] = field(default=_as_it_is)
     patched: Callable[[], AbstractContextManager[None]] = field(default=nullcontext)
 
 
@@ -88,4 +100,5 @@ MUTANTS: dict[str, Build] = {
     "mark-first": Build(memory=MarkFirst),
     "ask-without-route": Build(patched=_nameless),
     "id-by-index": Build(naming=by_index),
+    "order-ignored": Build(planned=_unordered),
 }

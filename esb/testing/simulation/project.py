@@ -37,6 +37,8 @@ Naming: TypeAlias = Callable[[int, str], str]
 """What a step is called in paths, given its number and its id."""
 
 TOPIC = "order.accepted"
+CALL_LIMIT = 8.0
+"""Seconds after which no call can be under way any more; the slowest here take four."""
 
 
 def by_id(number: int, name: str) -> str:
@@ -139,7 +141,7 @@ class Project:
             policy=lambda failure: self._decide(failure, self.diverts.get(name, "")),
             effect=effect,
             concurrency=4,
-            call_limit=8.0,
+            call_limit=CALL_LIMIT,
             breaker=Breaker(ratio=0.8, least=6, pause=3.0),
             ordered=self.ordered,
             owner=f"{name} desk",
@@ -162,7 +164,7 @@ def _route(flow: Flow, stamp: str, named: Naming, ordered: bool) -> Route:
     for number, (path, _) in enumerate(steps):
         if isinstance(flow.shapes[number], Hold):
             entries[path] = sequence(flow.name, steps[number + 1 :])
-    order_key = (lambda message: "all") if ordered else None
+    order_key = (lambda message: str(message.body["key"])) if ordered else None
     return Route(flow.name, sequence(flow.name, steps), entries, order_key=order_key, owner=f"{flow.name} desk")
 
 

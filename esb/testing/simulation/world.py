@@ -20,7 +20,7 @@ from esb.testing.simulation.mutants import RIGHT, Build
 from esb.testing.simulation.outside import Directory, Receiver
 from esb.testing.simulation.people import Person, draw_inputs, insist
 from esb.testing.simulation.process import KilledError, Process
-from esb.testing.simulation.project import draw_project
+from esb.testing.simulation.project import CALL_LIMIT, draw_project
 
 MOST_STRIKES = 12
 LONGEST = 3600.0
@@ -57,6 +57,8 @@ class World:
         self.loop = SeededLoop(random)
         weather = draw_weather(random)
         self.faults = Faults(random, weather if crash_at is None else CALM)
+        self._partial = self.faults.weather.unconfirmed > 0
+        self._agreeing = max(self.faults.weather.skews) < CALL_LIMIT
         self.memory = build.memory()
         self.broker = Broker(self.loop, self.faults, whisper=self._whisper if tell else None)
         self.project = draw_project(random)
@@ -97,7 +99,7 @@ class World:
         """Return the plans by release. Sends are stamped with their release only where releases are pinned."""
         following = self.project.deployed(self._random)
         return {
-            project.release: project.compile(self._build.naming, stamped=self.pinned)
+            project.release: self._build.planned(project.compile(self._build.naming, stamped=self.pinned))
             for project in (self.project, following)
         }
 
@@ -125,10 +127,15 @@ class World:
         )
 
     def checker(self) -> Checker:
-        """Return the checker of what is known now. Order is promised where nothing has to be tried again."""
+        """Return the checker of what is known now.
+
+        Order begins with what was published: a broker that keeps the second of a window and loses the first has no way
+        to know better, so worlds with such a broker promise none.
+        """
         receivers = tuple(self.receivers.values())
-        orderly = self.project.ordered and self._crash_at is not None
-        promises = Promises(self.pinned, orderly, self._person.wanted_again())
+        orderly = self.project.ordered and not self._partial
+        decided = frozenset(self._person.decided)
+        promises = Promises(self.pinned, orderly, self._agreeing, decided, self._person.wanted_again())
         return Checker(self.project, self.inputs, receivers, self.memory, promises)
 
     async def _play(self) -> None:
