@@ -100,6 +100,21 @@ def test_tests_of_a_route_that_cannot_be_read_wait_for_it(hub, capsys):
     assert "tests/flows" not in out
 
 
+def test_tests_of_a_route_that_calls_itself_do_not_run_in_circles(hub, capsys):
+    (hub / "routes" / "orders.yaml").write_text("steps:\n  - call: again\n", encoding="utf-8")
+    (hub / "routes" / "again.yaml").write_text("steps:\n  - call: orders\n", encoding="utf-8")
+    (hub / "tests" / "flows" / "orders.yaml").write_text(
+        "route: orders\nmocks: { nowhere: { reply: 1 } }\ncases:\n  - { name: it, given: { body: {} }, expect: {} }\n",
+        encoding="utf-8",
+    )
+
+    code, out, _ = esb(hub, capsys, "validate")
+
+    assert code == 1
+    assert "error[E701]" in out
+    assert 'step or endpoint "nowhere" does not exist' in out
+
+
 def test_findings_for_a_build_server_stand_one_a_line(hub, capsys):
     replace(hub / "routes" / "orders.yaml", "to: warehouse", "to: warehuose")
 

@@ -46,11 +46,14 @@ class Outline:
             names |= {path, path.rpartition("/")[2]}
         return names
 
-    def _paths(self, route: str) -> Iterator[str]:
+    def _paths(self, route: str, above: tuple[str, ...] = ()) -> Iterator[str]:
+        """Return the paths of the steps that a message can pass; a ring of calls, which lint reports, ends here."""
+        above = (*above, route)
         for visit in self.steps(route):
             yield visit.path
-            if isinstance(visit.spec, Call) and visit.spec.route in self.project.routes:
-                yield from (f"{visit.path}/{inner}" for inner in self._paths(visit.spec.route))
+            called = visit.spec.route if isinstance(visit.spec, Call) else ""
+            if called in self.project.routes and called not in above:
+                yield from (f"{visit.path}/{inner}" for inner in self._paths(called, above))
 
     def events(self, route: str) -> set[str]:
         """Return the events that a message of a route can publish."""
