@@ -17,6 +17,8 @@ from esb.errors import EndpointError
 _T = TypeVar("_T")
 _GOODBYE = 2.0
 """Seconds that an orderly end may take."""
+_SHORTEST = 4096
+"""Bytes that every server takes at once, whatever it says: one that says less would drown us in requests."""
 GONE = (asyncssh.SFTPNoSuchFile, asyncssh.SFTPNoSuchPath)
 """What servers answer about a path at which nothing stands."""
 
@@ -191,6 +193,7 @@ class Link:
 
 def _blocks(size: int, longest: int) -> list[tuple[int, int]]:
     """Return what requests of the longest length that the server takes cover `size`: start and length of each."""
+    longest = max(longest, _SHORTEST)
     return [(start, min(longest, size - start)) for start in range(0, size, longest)]
 
 
