@@ -25,31 +25,41 @@ _MODULES = {
     "files": "bench.files.measure",
     "validate": "bench.validate.measure",
 }
+_NAMES = (*_MODULES, "edi")
 
 
 def main() -> int:
     """Run what was asked for."""
     given = _arguments()
     reports: list[Report] = []
-    print(f"{machine.description()}\n", flush=True)
+    where = machine.description()  # before we make it busy ourselves
+    print(f"{where}\n", flush=True)
     for name in given.names or [*_MODULES, *(["edi"] if _has_edi() else [])]:
         reports.append(_run(name, given.quick))
         print(reports[-1].text(), end="\n\n", flush=True)
     if given.json:
-        given.json.write_text(json.dumps(_figures(reports), indent=2) + "\n")
+        given.json.write_text(json.dumps(_figures(where, reports), indent=2) + "\n")
     if given.markdown:
-        texts = [f"Measured on {machine.description()}.", *(report.text() for report in reports)]
+        texts = [f"Measured on {where}.", *(report.text() for report in reports)]
         given.markdown.write_text("\n\n".join(texts) + "\n")
     return 1 if any(report.faults for report in reports) else 0
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m bench", description=(__doc__ or "").partition("\n")[0])
-    parser.add_argument("names", nargs="*", choices=[*_MODULES, "edi"], help="what to run; all if none is named")
+    parser.add_argument(
+        "names", nargs="*", type=_name, metavar="NAME", help=f"what to run: {', '.join(_NAMES)}; or all"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")
     parser.add_argument("--quick", action="store_true", help="small amounts: shows that it works, not how fast it is")
     return parser.parse_args()
+
+
+def _name(text: str) -> str:
+    if text not in _NAMES:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one of {', '.join(_NAMES)}")
+    return text
 
 
 def _run(name: str, quick: bool) -> Report:
@@ -79,9 +89,9 @@ def _edi(quick: bool) -> Report:
     return report
 
 
-def _figures(reports: list[Report]) -> dict[str, object]:
+def _figures(where: str, reports: list[Report]) -> dict[str, object]:
     found = {report.name: {"figures": report.figures, "faults": report.faults} for report in reports}
-    return {"machine": machine.description(), **found}
+    return {"machine": where, **found}
 
 
 if __name__ == "__main__":

@@ -40,9 +40,9 @@ def family(pid: int) -> Iterator[int]:
 
 
 def description() -> str:
-    """Return the machine in one line, without its name."""
+    """Return the machine in one line, without its name, and how busy it is with other work (average of a minute)."""
     cores = len(os.sched_getaffinity(0))
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     system = platform.freedesktop_os_release().get("PRETTY_NAME", platform.system())
     python = f"{platform.python_implementation()} {platform.python_version()}"
-    return f"{cores} cores, {memory:.0f} GiB of memory, {system}, {python}"
+    return f"{cores} cores, {memory:.0f} GiB of memory, {system}, {python}, load of others {os.getloadavg()[0]:.1f}"
