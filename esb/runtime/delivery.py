@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from esb.edge import Delivered
-from esb.envelope import Ack, Dead, Delivery, Retry
+from esb.envelope import Ack, Dead, Delivery, Retry, Return
 from esb.errors import ChannelError, EndpointError, MessageError, StoreError, ThrottledError, UnknownOutcomeError
 from esb.message import Message
 from esb.plan import DeliveryPlan
@@ -21,6 +21,7 @@ from esb.runtime.committing import commit, commit_all, settle
 from esb.runtime.history import record
 from esb.runtime.lanes import Lanes
 from esb.runtime.lending import Lending
+from esb.runtime.pausing import pause_unless
 from esb.runtime.verdicts import HEAL, Failed, Outcome, fail
 
 
@@ -44,6 +45,7 @@ class Deliverer:
         self._calls = asyncio.Semaphore(parallel)
         self._finish = Coalesce[Outcome, None](bus.clock, self._finish_all, 200)
         self._lease = 0.0 if plan.effect == "idempotency_key" else plan.call_limit
+        self._stopping = asyncio.Event()
         self.breaker = Breaker(plan.breaker)
         self._rate = Rate(*plan.rate) if plan.rate else None
 
@@ -54,7 +56,10 @@ class Deliverer:
         await self._lending.run()
 
     async def stop(self) -> None:
-        """Take no more; finish the calls under way."""
+        """Take no more; finish the calls under way, and give back what only waits for its turn."""
+        self._stopping.set()
+        if self._lanes is not None:
+            self._lanes.stop()
         await self._lending.stop()
 
     async def _batch(self, deliveries: Sequence[Delivery]) -> Iterable[Any]:
@@ -113,6 +118,8 @@ class Deliverer:
         async with self._calls:
             try:
                 done = await self._deliver(message, entry, previous)
+            except _TurnedAwayError:
+                return self._returned(delivery, entry, previous)
             except Exception as error:  # the consumer's broad catch: it ends in a verdict
                 return self._failed(delivery, message, entry, error)
         now = self._bus.clock.now()
@@ -159,11 +166,27 @@ class Deliverer:
         return previous.state == "intent" and not previous.detail and abs(entry.at - previous.at) < self._lease
 
     async def _wait(self) -> None:
-        """Wait for the breaker and for the rate; nothing is dropped and no attempt is counted meanwhile."""
-        while seconds := self.breaker.wait(self._bus.clock.now()):
-            await self._bus.clock.sleep(seconds)
-        if self._rate is not None and (seconds := self._rate.wait(self._bus.clock.now())):
-            await self._bus.clock.sleep(seconds)
+        """Wait for the breaker and for the rate; nothing is dropped and no attempt is counted meanwhile.
+
+        Raises:
+            _TurnedAwayError: A stop came first.
+        """
+        pause = 0.0
+        while not await self._stopped(pause) and (pause := self.breaker.wait(self._bus.clock.now())):
+            pass
+        pause = self._rate.wait(self._bus.clock.now()) if self._rate is not None else 0.0
+        if await self._stopped(pause):
+            raise _TurnedAwayError
+
+    async def _stopped(self, pause: float) -> bool:
+        if not pause:
+            return self._stopping.is_set()
+        return await pause_unless(self._bus, self._stopping, pause)
+
+    def _returned(self, delivery: Delivery, entry: LedgerEntry, previous: LedgerEntry | None) -> Outcome:
+        """Give back a delivery that was never called; the ledger says again what it said before."""
+        clean = LedgerEntry(entry.key, "intent", entry.attempt, self._bus.clock.now(), CLEAN)
+        return Outcome(Return(delivery), entry=clean if previous is None or previous.detail == CLEAN else None)
 
     def _failed(self, delivery: Delivery, message: Message, entry: LedgerEntry, error: Exception) -> Outcome:
         """Ask the policy; a failure that applied nothing is noted as clean, an unknown one stays unknown."""
@@ -181,3 +204,7 @@ class Deliverer:
         if isinstance(error, UnknownOutcomeError) and self._plan.effect in ("idempotency_key", "probe"):
             return EndpointError(str(error), error.retry_after)
         return error
+
+
+class _TurnedAwayError(Exception):
+    """The process stops before this call had its turn."""

@@ -7,6 +7,7 @@ a person has decided about the first. What a person starts again goes ahead of w
 
 from __future__ import annotations
 
+import asyncio
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from itertools import takewhile
@@ -14,10 +15,11 @@ from typing import Any, Literal, TypeAlias
 
 from msgspec.structs import replace
 
-from esb.envelope import Delivery, Retry
+from esb.envelope import Delivery, Retry, Return
 from esb.errors import EsbError
 from esb.records import ParkedFilter
 from esb.runtime.bus import Bus
+from esb.runtime.pausing import pause_unless
 from esb.runtime.verdicts import HEAL, Outcome, behind, given_up
 
 LONGEST_WAIT = 600.0
@@ -41,6 +43,7 @@ class Lanes:
         self._lanes: dict[str, deque[Delivery]] = {}
         self._blocked: dict[str, dict[str, bool]] = {}
         """By key: the rows that wait, in sequence, and whether each is an exception (else it waits behind one)."""
+        self._stopping = asyncio.Event()
 
     async def load(self) -> None:
         """Learn which keys are blocked by what a person has not decided yet; call it before anything is lent."""
@@ -69,11 +72,15 @@ class Lanes:
             lane.append(delivery)
         return [self._bus.clock.spawn(self._work(key), f"lane {self._channel}") for key in started]
 
+    def stop(self) -> None:
+        """End every lane after the attempt under way; what stands in it is lent again, in order, to whoever comes."""
+        self._stopping.set()
+
     async def _work(self, key: str) -> None:
         """Work a lane until it is empty."""
         lane = self._lanes[key]
         try:
-            while lane:
+            while lane and not self._stopping.is_set():
                 try:
                     pause = await self._some(key, lane)
                 except EsbError as error:
@@ -83,7 +90,7 @@ class Lanes:
                     self._bus.log.error("lane.failed", channel=self._channel, error=repr(error), exc_info=True)
                     pause = HEAL
                 if pause:
-                    await self._bus.clock.sleep(pause)
+                    await pause_unless(self._bus, self._stopping, pause)
         finally:
             del self._lanes[key]
 
@@ -101,6 +108,9 @@ class Lanes:
             outcome = await self._attempt(delivery)
             if type(outcome.settlement) is Retry and outcome.settlement.after > LONGEST_WAIT:
                 outcome = given_up(outcome.settlement, self._bus.clock.now())
+            if type(outcome.settlement) is Return:  # a stop came first; it stays lent until the channel closes
+                await self._tell(outcome)
+                break
             if type(outcome.settlement) is Retry:
                 pause = max(outcome.settlement.after, 0.01)
                 await self._tell(outcome)

@@ -161,3 +161,22 @@ async def test_a_receiver_that_keeps_failing_is_left_alone_for_a_while(rigged: A
     await running
 
     assert 10 <= calls <= 12
+
+
+@pytest.mark.parametrize("effect", [KEYED, PROBED])
+async def test_a_stop_does_not_wait_for_a_receiver_that_is_left_alone(rigged: Any, effect: str):
+    rig = await rigged({"endpoints/erp.yaml": effect})
+    rig.sink.fails = [EndpointError("away") for _ in range(100)]
+    packets = await arrived(rig, 30)
+    deliverer = rig.deliverer()
+    running = asyncio.create_task(deliverer.run())
+    while deliverer.breaker.state != "open":
+        await asyncio.sleep(0.01)
+    async with asyncio.timeout(5):
+        await deliverer.stop()
+        await running
+
+    depth = (await rig.bus.channel.depth(["delivery/erp"]))["delivery/erp"]
+    entries = [await entry(rig, packet) for packet in packets]
+    assert (depth.lent, depth.ready + depth.delayed) == (0, 30)
+    assert {one.detail for one in entries if one is not None} == {"failed cleanly"}
