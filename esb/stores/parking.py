@@ -16,7 +16,7 @@ from esb.stores.journal import append, decode_keys, encode_keys
 from esb.stores.rows import Bulk, clean, fold, one_of
 from esb.stores.schema import outbox, parked, parked_keys
 
-_encode = msgspec.msgpack.Encoder().encode
+_encode = msgspec.msgpack.Encoder(enc_hook=dict).encode
 _decode = msgspec.msgpack.Decoder(Packet).decode
 _claim = msgspec.json.Decoder(Claim).decode
 
