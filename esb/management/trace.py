@@ -44,7 +44,8 @@ async def find(store: Store, key: str, limit: int = 50) -> list[Trace]:
 async def trace(store: Store, identity: str) -> Trace:
     """Return the story of one message id; an unknown id gives a trace without records."""
     records = sorted(await store.history(identity), key=_in_order)
-    ids = tuple(dict.fromkeys(record.message_id for record in records)) or (identity,)
+    known = (name for record in records for name in (record.message_id, record.child) if name)
+    ids = tuple(dict.fromkeys((identity, *known)))
     waiting = list(await store.parked(ParkedFilter(ids=ids, state=None, limit=1000)))
     fates = tuple(_fates(records, waiting))
     sentence, waits_on = _sentence(identity, records, fates, waiting)

@@ -1,0 +1,178 @@
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from esb.envelope import pack
+from esb.errors import UsageError
+from esb.management.trace import find, one, trace
+from esb.message import BusinessKey, Message
+from esb.ports import Store
+from esb.records import Parked, Record
+from esb.stores import open_store
+
+IN, DOC, OUT, NEWS = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
+KEY = BusinessKey("order", "N1", "acme")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[Store]:
+    opened = open_store(f"sqlite:{tmp_path}/store.db")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+def line(kind: str, message: str, at: float, **fields: Any) -> Record:
+    fields.setdefault("correlation_id", DOC)
+    name = f"{kind}{message[:1]}{at}{fields.get('child', '')[:1]}"
+    return Record(id=name, kind=kind, message_id=message, at=at, **fields)  # type: ignore[arg-type]
+
+
+def row(message: str, **fields: Any) -> Parked:
+    packet = pack(Message(id=message, body={}, received=datetime(2026, 3, 2, tzinfo=UTC)))
+    given = {
+        "place": "erp",
+        "reason": "no",
+        "at": 9.0,
+        "origin": "delivery/erp",
+        "owner": "desk",
+        "correlation_id": DOC,
+    }
+    return Parked(id=f"p{message}"[:32], packet=packet, message_id=message, **{**given, **fields})
+
+
+SENT = (
+    line("received", IN, 1.0, text="orders.json", child=DOC, keys=(KEY,)),
+    line("sent", DOC, 2.0, text="delivery/erp", child=OUT, place="to", keys=(KEY,)),
+    line("sent", DOC, 2.0, text="delivery/mail", child=NEWS, place="also", keys=(KEY,)),
+)
+
+
+async def test_what_was_just_received_says_so(store: Store):
+    await store.append(SENT[:1])
+
+    found = await trace(store, DOC)
+
+    assert found.fates == ()
+    assert found.sentence.startswith("It was received at 1970-01-01 00:00:01 UTC")
+
+
+async def test_a_destination_without_an_end_is_on_its_way(store: Store):
+    await store.append([*SENT, line("delivered", OUT, 3.0, place="erp", text="201 Created")])
+
+    found = await trace(store, DOC)
+
+    assert [(fate.place, fate.state) for fate in found.fates] == [("erp", "done"), ("mail", "waiting")]
+    assert (found.sentence, found.waits_on) == ("It is under way: on its way to mail. Nobody needs to act.", "system")
+
+
+async def test_all_delivered_is_done_with_the_last_time(store: Store):
+    ends = [line("delivered", OUT, 3.0, place="erp"), line("delivered", NEWS, 61.0, place="mail")]
+    await store.append([*SENT, *ends])
+
+    found = await trace(store, DOC)
+
+    assert found.sentence == "It is done: delivered to erp, mail; the last at 1970-01-01 00:01:01 UTC."
+    assert found.waits_on == ""
+
+
+async def test_an_exception_speaks_before_everything_else(store: Store):
+    await store.append(
+        [*SENT, line("delivered", NEWS, 3.0, place="mail"), line("dead", OUT, 4.0, place="erp", text="no")]
+    )
+    await store.park([row(OUT, failure_class="rejected")])
+
+    found = await trace(store, DOC)
+
+    assert {fate.place: fate.state for fate in found.fates} == {"erp": "exception", "mail": "done"}
+    assert found.sentence == f"It stopped at erp: no. desk must act (esb dead retry p{OUT[:11]})."
+    assert found.waits_on == "desk"
+
+
+async def test_a_hold_is_released_and_not_retried(store: Store):
+    await store.append(SENT[:1])
+    await store.park([row(DOC, place="credit-desk", origin="route/orders", owner="")])
+
+    found = await trace(store, DOC)
+
+    assert found.sentence.startswith("It is held at credit-desk: no. whoever is on duty must act (esb dead release")
+
+
+async def test_a_failure_that_is_tried_again_needs_nobody(store: Store):
+    await store.append([*SENT[:2], line("retry", OUT, 3.0, place="erp", text="away; attempt 1, next in 5 s")])
+
+    found = await trace(store, DOC)
+
+    told = "erp failed, and it is tried again by itself: away; attempt 1, next in 5 s"
+    assert (found.sentence, found.waits_on) == (f"It is under way: {told}. Nobody needs to act.", "system")
+
+
+@pytest.mark.parametrize(("kind", "said"), [("filtered", "filtered: only N2"), ("duplicate", "duplicate: only N2")])
+async def test_a_way_that_ended_by_a_rule_names_it(store: Store, kind: str, said: str):
+    await store.append([*SENT[:1], line(kind, DOC, 2.0, place="filter", text="only N2")])
+
+    found = await trace(store, DOC)
+
+    assert found.sentence == f"It ended without a delivery: {said}."
+    assert [(fate.place, fate.state) for fate in found.fates] == [("filter", "ended")]
+
+
+async def test_what_was_given_up_is_an_end(store: Store):
+    await store.append(
+        [*SENT[:2], line("dead", OUT, 3.0, place="erp"), line("discarded", OUT, 4.0, place="erp", text="by me")]
+    )
+    await store.park([row(OUT, failure_class="rejected", state="discarded")])
+
+    found = await trace(store, DOC)
+
+    assert found.sentence == "It ended without a delivery: discarded at erp: by me."
+
+
+async def test_a_late_twin_does_not_speak_for_what_was_delivered(store: Store):
+    ends = [line("delivered", OUT, 3.0, place="erp"), line("duplicate", OUT, 4.0, place="erp", text="the ledger says")]
+    await store.append([*SENT[:2], *ends])
+
+    found = await trace(store, DOC)
+
+    assert [fate.state for fate in found.fates] == ["done"]
+
+
+async def test_records_run_in_the_order_in_which_things_happen(store: Store):
+    await store.append(
+        [line(kind, DOC, 1.0, place=kind) for kind in ("delivered", "sent", "note", "received", "retry")]
+    )
+
+    found = await trace(store, DOC)
+
+    assert [record.kind for record in found.records] == ["received", "note", "sent", "retry", "delivered"]
+
+
+async def test_find_gives_one_trace_a_document_newest_first(store: Store):
+    other = line("received", "e" * 32, 5.0, text="later.json", child="f" * 32, keys=(KEY,), correlation_id="f" * 32)
+    await store.append([*SENT, other])
+
+    assert [found.identity for found in await find(store, "N1")] == ["f" * 32, DOC]
+    assert [found.identity for found in await find(store, "orders.json")] == [DOC]
+    assert await find(store, "N2") == []
+
+
+async def test_one_names_one_message_or_says_why_not(store: Store):
+    other = line("received", "e" * 32, 5.0, text="later.json", child="f" * 32, keys=(KEY,), correlation_id="f" * 32)
+    await store.append([*SENT, other])
+
+    assert [(await one(store, name)).identity for name in (DOC, DOC[:8], "orders.json")] == [DOC] * 3
+    with pytest.raises(UsageError, match="names several messages"):
+        await one(store, "N1")
+    with pytest.raises(UsageError, match="is not known here"):
+        await one(store, "N2")
+
+
+async def test_an_unknown_id_is_a_trace_without_records(store: Store):
+    found = await trace(store, "0" * 32)
+
+    assert (found.records, found.sentence) == ((), f"Nothing here is known as {'0' * 32}.")
