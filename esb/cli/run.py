@@ -96,7 +96,8 @@ def _line(settings: Settings, roles: tuple[str, ...]) -> list[str]:
         "-C": str(settings.project),
         "--role": ",".join(roles),
         "--workers": "1",
-        "--listen": settings.listen if "intake" in roles else "",
+        # One listens; to the others the default says so, whatever the environment or esb.yaml would have them do.
+        "--listen": settings.listen if "intake" in roles else Settings().listen,
         "--log-level": settings.log_level,
         # Several processes cannot share the foot of one terminal.
         "--log-format": "console" if settings.log_format == "auto" and sys.stderr.isatty() else settings.log_format,

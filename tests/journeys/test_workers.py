@@ -97,6 +97,7 @@ async def test_roles_in_processes_of_their_own_carry_a_day_and_survive_a_kill_ea
 
 async def test_a_worker_that_is_killed_comes_back_and_nothing_is_lost(site: Any):
     plant, erp = site.plant("workers"), site.erp
+    plant.environment["ESB_LISTEN"] = f"127.0.0.1:{plant.listen}"
     await plant.start("--workers", "2")
 
     def workers() -> list[int]:
