@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -12,11 +11,21 @@ from typing import Any
 import aiohttp
 import pytest
 
+from esb.management.trace import Trace, one
 from esb.records import ParkedFilter
 from esb.stores import open_store
 from esb.testing.sandbox.documents import of_nobody, too_dear, webhook
 from esb.testing.sandbox.erp import CUSTOMERS
 from esb.testing.sandbox.plant import Plant
+
+
+async def story(plant: Plant, name: str) -> Trace:
+    store = open_store(f"sqlite:{plant.folder}/var/store.db")
+    await store.open()
+    try:
+        return await one(store, name)
+    finally:
+        await store.close()
 
 
 async def waiting(plant: Plant) -> dict[str, str]:
@@ -48,20 +57,20 @@ async def test_a_released_order_and_a_mended_one_reach_the_erp_once(site: Any, m
             assert time.monotonic() < deadline, plant.log()
         before = dict(erp.effects)
 
-        _, traced = await plant.command("find", "S1")
+        told = await story(plant, "S1")
         released = await asyncio.gather(*(plant.command("dead", "release", found["S1"]) for _ in range(2)))
         customer = {"code": "C-9999", "name": "New", "credit_limit": Decimal("99"), "terms": "NET30"}
         monkeypatch.setitem(CUSTOMERS, "C-9999", customer)
         retried = await asyncio.gather(*(plant.command("dead", "retry", found["S2"]) for _ in range(2)))
         await until(lambda: set(erp.effects) == {"S1", "S2"} == set(erp.hook_effects), plant)
         left = await waiting(plant)
-        _, history = await plant.command("trace", "S1", "--json")
+        history = await story(plant, "S1")
     finally:
         ended = await plant.stop()
 
-    kinds = [record["kind"] for record in json.loads(history)["records"]]
+    kinds = [record.kind for record in history.records]
     assert before == {}
-    assert f"esb dead release {found['S1'][:12]}" in traced
+    assert f"esb dead release {found['S1'][:12]}" in told.sentence
     assert sorted(code for code, _ in released) == [0, 1]
     assert sorted(code for code, _ in retried) == [0, 1]
     assert (dict(erp.effects), erp.repeats, left, ended) == ({"S1": 1, "S2": 1}, 0, {}, 0)

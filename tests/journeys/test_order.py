@@ -100,7 +100,7 @@ async def all_wait(store: Store, numbers: set[str]) -> dict[str, Parked]:
             await asyncio.sleep(0.05)
 
 
-def site(folder: Path, port: int, channel: str = "", store: str = "") -> Plant:
+def site(folder: Path, port: int, channel: str, store: str) -> Plant:
     for name, text in FILES.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text.replace("PORT", str(port)))
@@ -113,19 +113,15 @@ def drop(plant: Plant, name: str, content: bytes) -> None:
     (plant.folder / f"var/in/{name}.part").rename(plant.folder / f"var/in/{name}")
 
 
-@pytest.mark.parametrize(
-    "bus", ["embedded", pytest.param("real", marks=[pytest.mark.rabbitmq, pytest.mark.postgresql])]
-)
-async def test_the_order_of_a_key_survives_failures_and_decisions(
-    tmp_path: Path, bus: str, request: pytest.FixtureRequest
-):
+@pytest.mark.rabbitmq
+@pytest.mark.postgresql
+async def test_the_order_of_a_key_survives_failures_and_decisions(tmp_path: Path, amqp_url: str, postgres_url: str):
     receiver, port = Receiver(), free_port()
-    urls = () if bus == "embedded" else (request.getfixturevalue("amqp_url"), request.getfixturevalue("postgres_url"))
-    plant = site(tmp_path, port, *urls)
+    plant = site(tmp_path, port, amqp_url, postgres_url)
     receiver.refused, receiver.failing = {"a2"}, {"b2": 2}
     async with serving(receiver, port):
         await plant.start()
-        store = open_store(urls[1] if urls else f"sqlite:{tmp_path}/var/store.db")
+        store = open_store(postgres_url)
         await store.open()
         try:
             lines = [messages("a", range(1, 5)), messages("b", range(1, 5)), messages("c", range(1, 20))]

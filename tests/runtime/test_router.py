@@ -180,7 +180,10 @@ async def test_a_large_body_is_loaded_for_the_route_and_leaves_as_a_claim(rigged
 
 
 @pytest.mark.parametrize("published", [False, True])
-async def test_a_window_that_is_not_confirmed_is_lent_again_and_makes_the_same_sends(rigged: Any, published: bool):
+async def test_a_window_that_is_not_confirmed_is_lent_again_and_makes_the_same_sends(
+    rigged: Any, published: bool, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr("esb.runtime.committing.HEAL", 0.05)
     rig = await rigged(limits=Limits())
     await rig.take(b'[{"n": "N1"}]')
     router, publish = rig.router(), rig.bus.channel.publish
