@@ -17,12 +17,17 @@ FORBIDDEN_NAMES = {"util", "utils", "helpers", "common", "base", "manager"}
 OWNERS = {
     "pika": {"channels"},
     "kombu": {"channels", "endpoints"},
-    "sqlalchemy": {"stores"},
+    "sqlalchemy": {"stores", "endpoints"},
     "alembic": {"stores"},
     "asyncpg": {"stores"},
     "lxml": {"formats", "transforms", "contracts", "contracts.py"},
     "jsonschema_rs": {"contracts", "contracts.py"},
     "aiohttp": {"endpoints"},
+    "aioftp": {"endpoints"},
+    "aiosmtplib": {"endpoints"},
+    "argon2": {"endpoints", "cli"},
+    "asyncssh": {"endpoints"},
+    "jwt": {"endpoints"},
     "starlette": {"endpoints", "management", "app"},
     "uvicorn": {"app"},
 }
