@@ -9,11 +9,27 @@ from msgspec import Struct
 from esb.edge import Finding
 
 
+class EdiFinding(Finding, frozen=True):
+    """A finding with all that EDI knows of its place: see `Fault`."""
+
+    interchange: str = ""
+    group: str = ""
+    transaction: str = ""
+    segment: int = 0
+    tag: str = ""
+    loop: str = ""
+    element: int = 0
+    component: int = 0
+    value: str = ""
+    schema: str = ""
+
+
 class Fault(Struct, frozen=True):
     """A fault in EDI data, as exact as we know it.
 
     `segment` = position in the transaction set (ST or UNH is 1), `element` and `component` count from 1,
-    `id` = the data element's number, `loop` = the loop's id, `value` = what stood there.
+    `id` = the data element's number, `loop` = the loop's id, `value` = what stood there, `schema` = file and line of
+    the rule that was broken (`x12/850.yaml:14`).
     """
 
     code: str
@@ -31,10 +47,13 @@ class Fault(Struct, frozen=True):
     component: int = 0
     id: str = ""
     value: str = ""
+    schema: str = ""
 
     def finding(self) -> Finding:
         """Return the fault as every format reports it."""
-        return Finding(self.code, self.text, self.offset, self.line, self.where, self.severity)
+        place = (self.offset, self.line, self.where, self.severity, self.interchange, self.group, self.transaction)
+        detail = (self.segment, self.tag, self.loop, self.element, self.component, self.value, self.schema)
+        return EdiFinding(self.code, self.text, *place, *detail)
 
     @property
     def where(self) -> str:
@@ -68,6 +87,11 @@ seg.order            segment  7  7  15
 seg.empty            segment  8  8  15
 impl.seg-not-used    segment  2  I4 15
 impl.seg-needed      segment  3  I6 13
+impl.loop-too-few    segment  3  I7 13
+impl.seg-too-few     segment  3  I8 13
+impl.seg-needless    segment  2  I9 15
+loop.too-deep        segment  4  4  36
+seg.binary           segment  8  8  12
 el.missing           element  1  1  13
 el.needed            element  2  2  13
 el.too-many          element  3  3  16
@@ -84,6 +108,10 @@ num.decimal          element  6  6  19
 impl.code            element  7  I6 14
 impl.el-needed       element  2  I9 13
 impl.el-not-used     element  10 I10 15
+impl.repeats-few     element  1  I11 13
+impl.pattern         element  7  I12 12
+impl.el-needless     element  10 I13 15
+charset              element  6  6  21
 set.unsupported      set      1  1  14
 set.no-trailer       set      2  2  13
 set.number           set      3  3  28
@@ -94,6 +122,7 @@ set.number-bad       set      7  7  12
 set.duplicate        set      23 23 26
 set.check            set      5  5  12
 set.too-large        set      5  5  12
+set.with-others      set      5  5  12
 grp.unsupported      group    1  1  17
 grp.version          group    2  2  14
 grp.no-trailer       group    3  3  13
@@ -101,9 +130,11 @@ grp.number           group    4  4  28
 grp.count            group    5  5  29
 grp.number-bad       group    6  6  12
 grp.duplicate        group    6  6  26
+grp.too-large        group    5  5  12
 ich.number           interchange 001 001 28
 ich.sender           interchange 006 006 23
 ich.receiver         interchange 008 008 7
+ich.unknown          interchange 009 009 23
 ich.standard         interchange 002 002 2
 ich.version          interchange 003 003 2
 ich.delimiters       interchange 004 004 20
