@@ -39,6 +39,8 @@ class Options(Struct, frozen=True):
     limit: int = 64_000_000
     segment_limit: int = 1_000_000
     bind: bool = True
+    watch: Callable[[Opened], None] | None = None
+    """Told of every interchange that begins, before its sets are read."""
 
 
 class X12Reader:
@@ -112,9 +114,9 @@ class X12Reader:
         elif tag == "GS":
             yield from self._open_group(values, *run.locate(index))
         elif tag == "GE" and self._group is not None:
-            yield from self._close_group(values, text)
+            yield from self._close_group(values, text, run.locate(index))
         elif tag == "IEA":
-            yield from self._trailer(values, text)
+            yield from self._trailer(values, text, run.locate(index))
         elif tag == "TA1":
             yield self._ta1(values, text)
         elif tag not in ("", "ISB", "ISE"):
@@ -128,6 +130,8 @@ class X12Reader:
         if self._interchange is not None:
             yield from self._close_interchange("ich.eof", "the interchange ends without IEA, another ISA follows")
         self.interchanges += 1
+        if self._options.watch is not None:
+            self._options.watch(opened)
         marks, place = opened.marks, (opened.offset, opened.line)
         self._interchange = Interchange(opened.elements, marks, opened.newline, *place)
         self._headers = self._interchange.headers()
@@ -137,12 +141,11 @@ class X12Reader:
         for code, element, text in isa_faults(opened.elements):
             self._fault(self._interchange.faults, code, text, "error", place, "ISA", element)
 
-    def _trailer(self, values: list[str], text: str) -> Iterator[Part]:
+    def _trailer(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
         interchange = self._interchange
         assert interchange is not None
         yield from self._orphan()
         said, number = _at(values, 1), _at(values, 2)
-        place = interchange.offset, interchange.line
         if not same_number(said, str(interchange.groups)):
             fault = f"IEA01 says {said or 'nothing'} groups, found {interchange.groups}"
             self._fault(interchange.faults, "ich.count", fault, "error", place, "IEA", 1)
@@ -204,11 +207,10 @@ class X12Reader:
             fault = f"GS08 {group.version[:20]!r} is a version that we do not read"
             self._fault(group.faults, "grp.version", fault, "error", (offset, line), "GS", 8)
 
-    def _close_group(self, values: list[str], text: str) -> Iterator[Part]:
+    def _close_group(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
         group = self._group
         assert group is not None
         said, number = _at(values, 1), _at(values, 2)
-        place = group.offset, group.line
         group.declared = said
         if not same_number(said, str(group.received)):
             fault = f"GE01 says {said or 'nothing'} sets, found {group.received}"
