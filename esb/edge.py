@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping
+from collections.abc import AsyncIterable, Mapping, Sequence
+from typing import Protocol
 
 from msgspec import Struct
 
-from esb.message import NOTHING, Document
+from esb.message import NOTHING, Document, Numbered, Scope
 
 
 class Finding(Struct, frozen=True):
@@ -20,11 +21,38 @@ class Finding(Struct, frozen=True):
     severity: str = "error"
 
 
+class Written(Struct, frozen=True):
+    """An interchange with its control numbers; `headers` tell them as a reader would."""
+
+    body: bytes
+    numbers: tuple[Numbered, ...] = ()
+    headers: Mapping[str, str] = NOTHING
+
+
+class Draft(Protocol):
+    """An interchange that is written but for its control numbers: what cannot be written was refused before."""
+
+    @property
+    def wants(self) -> tuple[Scope, ...]:
+        """The lines of numbers from which it needs the next one each."""
+        ...
+
+    @property
+    def kind(self) -> str:
+        """The type of its documents (`810`, `INVOIC`): only documents of one type share a batch."""
+        ...
+
+    def write(self, numbers: Sequence[int]) -> Written:
+        """Return the interchange; the same numbers give the same bytes."""
+        ...
+
+
 class Part(Struct, frozen=True):
     """One document that a reader cut out. `error` set: it is bad, `raw` is what came and its siblings go on.
 
-    `group` is a number that rises when the wider unit (interchange, file) is complete; `envelope` = what is known of
-    sender, receiver and control numbers, as header names and texts. `partner`: an identifier of the sender, if known.
+    `envelope` = what is known of sender, receiver and control numbers, as header names and texts. `unit` counts the
+    interchanges of a delivery from 1; 0 = the format has none. `draft`: an acknowledgment that wants its own numbers;
+    its body has derived ones, for whoever keeps no numbers.
     """
 
     body: Document
@@ -33,6 +61,22 @@ class Part(Struct, frozen=True):
     findings: tuple[Finding, ...] = ()
     envelope: Mapping[str, str] = NOTHING
     acknowledgment: bool = False
+    unit: int = 0
+    draft: Draft | None = None
+
+
+class Interchange(Struct, frozen=True):
+    """What an interchange that came is known by; `digest` is that of its content.
+
+    One that is not `whole` was cut: its sender will send it again under the same number.
+    """
+
+    dialect: str
+    sender: str
+    receiver: str
+    number: str
+    digest: str
+    whole: bool = True
 
 
 class Receipt(Struct, frozen=True):

@@ -82,12 +82,49 @@ class Message(Struct, frozen=True, kw_only=True):
         return f"{self.id}.{self.generation}" if self.generation else self.id
 
 
+class Scope(Struct, frozen=True):
+    """Whose numbers run in one line: those of a pair of identifiers at a level, of groups by functional id (`kind`).
+
+    `ours` and `partner` are the identifiers of the envelope at that level. A number has at most `width` digits; behind
+    the last one comes 1 again.
+    """
+
+    dialect: str
+    level: Literal["interchange", "group"]
+    ours: str
+    partner: str
+    kind: str = ""
+    width: int = 9
+
+
+class Numbered(Struct, frozen=True):
+    """A control number that left. `owed`: the partner has to acknowledge what bears it."""
+
+    scope: Scope
+    number: int
+    owed: bool = False
+
+
+class Filing(Struct, frozen=True):
+    """By what an outgoing interchange is found when the partner speaks of it. `within`: seconds it has to answer.
+
+    0 = nobody waits for an answer.
+    """
+
+    numbers: tuple[Numbered, ...]
+    within: float = 0.0
+
+
 class Send(Struct, frozen=True):
-    """What a pipeline wants to leave: `to` is an address (`delivery/erp`, `event/order.accepted`, `route/x`)."""
+    """What a pipeline wants to leave: `to` is an address (`delivery/erp`, `event/order.accepted`, `route/x`).
+
+    `filing`: the body is an interchange, which is kept until the partner has answered it.
+    """
 
     to: str
     message: Message
     step: str
+    filing: Filing | None = None
 
 
 class End(Struct, frozen=True):
@@ -117,7 +154,7 @@ class Note(Struct, frozen=True):
 
 
 class Ask(Struct, frozen=True):
-    """What a step needs from outside. `kind` names who can answer (`keys`, `http`), `target` which one of them.
+    """What a step needs from outside. `kind` names who can answer (`keys`, `numbers`, `http`), `target` which of them.
 
     A `stateful` ask changes state in the store: its change and its answer commit together. `cache` (seconds): an
     answer of this age to an equal request will do.

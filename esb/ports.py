@@ -19,6 +19,7 @@ from esb.records import (
     Record,
     Reservation,
 )  # fmt: skip
+from esb.trading import Trading
 
 Answer: TypeAlias = Any
 Outputs: TypeAlias = Sequence[Output]
@@ -154,7 +155,7 @@ class Blobs(Protocol):
     async def lease(self, name: str, owner: str, now: float, ttl: float) -> bool: ...
 
 
-class Store(Keys, Ledger, Parking, Journal, Blobs, Protocol):
+class Store(Keys, Ledger, Parking, Journal, Blobs, Trading, Protocol):
     """All that must be remembered. `store_suite` says what is correct."""
 
     async def open(self) -> None: ...

@@ -13,6 +13,7 @@ from esb.message import NOTHING, BusinessKey
 RecordKind: TypeAlias = Literal[
     "received", "routed", "sent", "published", "filtered", "duplicate", "held", "note", "answered",
     "delivered", "retry", "dead", "released", "discarded", "restored", "retried", "acknowledged", "refused",
+    "confirmed", "contested", "overdue", "batched",
 ]  # fmt: skip
 
 

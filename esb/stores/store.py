@@ -18,8 +18,9 @@ from esb.records import (
     Record,
     Reservation,
 )  # fmt: skip
-from esb.stores import answers, blobs, held_keys, intake_keys, journal, ledger, migrate, parking, retention
+from esb.stores import answers, blobs, held_keys, intake_keys, journal, ledger, migrate, numbers, parking, retention
 from esb.stores.database import Database
+from esb.trading import Counter, NumberClaim
 
 
 class SqlStore:
@@ -107,6 +108,15 @@ class SqlStore:
 
     async def history(self, message_id: str) -> Sequence[Record]:
         return await self._read(partial(journal.history, message_id=message_id))
+
+    async def take(self, claims: Sequence[NumberClaim]) -> Sequence[tuple[int, ...]]:
+        return await self._write(partial(numbers.take, claims=claims)) if claims else []
+
+    async def counters(self) -> Sequence[Counter]:
+        return await self._read(numbers.every)
+
+    async def set_counter(self, counter: Counter, record: Record) -> None:
+        await self._write(partial(numbers.put, counter=counter, record=record))
 
     async def put(self, digest: str, body: bytes) -> None:
         blobs.check_size(digest, body)

@@ -57,10 +57,10 @@ async def test_upgrading_twice_changes_nothing(fresh: str):
 
 async def test_an_older_schema_is_refused_with_the_command_that_mends_it(fresh: str, monkeypatch):
     await upgrade(fresh)
-    monkeypatch.setattr(migrate, "head", lambda: "0002")
+    monkeypatch.setattr(migrate, "head", lambda: "9998")
     store = open_store(fresh)
 
-    with pytest.raises(StoreError, match="revision 0001, this esb needs 0002; run `esb store upgrade`"):
+    with pytest.raises(StoreError, match="revision 0002, this esb needs 9998; run `esb store upgrade`"):
         await store.open()
     await store.close()
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from esb.envelope import Addressed
+from esb.envelope import Addressed, decode_document
 from esb.errors import StoreError
 from esb.message import derive
 from esb.records import (
@@ -23,6 +23,8 @@ from esb.records import (
     Record,
     Reservation,
 )  # fmt: skip
+from esb.testing.simulation.numbers import Numbers
+from esb.trading import Counter, NumberClaim
 
 
 @dataclass(slots=True)
@@ -74,6 +76,7 @@ class Memory:
     blobs: dict[str, bytes] = field(default_factory=dict)
     releases: dict[str, Bundle] = field(default_factory=dict)
     leases: dict[str, tuple[str, float]] = field(default_factory=dict)
+    numbers: Numbers = field(default_factory=Numbers)
     _numbers: int = 0
 
     def reserve(self, keys: Sequence[IntakeKey]) -> list[Reservation]:
@@ -158,10 +161,10 @@ class Memory:
         return before
 
     def conclude(self, entries: Sequence[LedgerEntry]) -> None:
-        """Write how deliveries ended; what is done stays done."""
+        """Write how deliveries ended; what is done stays done, and a failure does not undo a later intent."""
         for entry in entries:
             row = self.ledger.get(entry.key)
-            if row is None or row.state != "done":
+            if row is None or entry.state == "done" or (row.state != "done" and entry.at >= row.at):
                 self.ledger[entry.key] = entry
 
     def park(self, rows: Sequence[Parked]) -> None:
@@ -196,6 +199,18 @@ class Memory:
         """Insert records that are not there."""
         for record in records:
             self.journal.setdefault(record.id, record)
+
+    def take(self, claims: Sequence[NumberClaim]) -> list[tuple[int, ...]]:
+        """Answer each claim as if one after another, and keep the answer with it."""
+        for one in claims:
+            if one.name not in self.answers:
+                self._keep(one.name, self.numbers.take(one), one.message_id, one.at)
+        return [tuple(decode_document(self.answers[one.name])) for one in claims]
+
+    def set_counter(self, counter: Counter, record: Record) -> None:
+        """Set what the next number is; the record commits with it."""
+        self.numbers.put(counter)
+        self.append([record])
 
     def get(self, digest: str) -> bytes:
         """Return a body."""

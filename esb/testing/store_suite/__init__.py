@@ -7,13 +7,14 @@ async def test_the_store_keeps_its_promise(store, check):
 
 from __future__ import annotations
 
-from esb.testing.store_suite import bodies, forgetting, history, keys, ledger, parking
+from esb.testing.store_suite import bodies, forgetting, history, keys, ledger, numbers, parking
 from esb.testing.store_suite.values import Check
 
 CHECKS: tuple[Check, ...] = (
     *keys.CHECKS,
     *ledger.CHECKS,
     *parking.CHECKS,
+    *numbers.CHECKS,
     *history.CHECKS,
     *bodies.CHECKS,
     *forgetting.CHECKS,

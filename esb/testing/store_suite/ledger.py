@@ -68,6 +68,16 @@ async def what_is_done_stays_done(store: Store) -> None:
 
 
 @promise
+async def a_failure_that_comes_late_says_nothing_about_a_later_attempt(store: Store) -> None:
+    await store.intend([entry(attempt=1)])
+    later = entry(attempt=2, at=1100.0)
+    await store.intend([later])
+    await store.conclude([entry(attempt=1, at=1050.0, detail=CLEAN)])
+
+    assert await store.intend([entry(attempt=3, at=1200.0)]) == [later]
+
+
+@promise
 async def an_outcome_without_an_intent_is_kept(store: Store) -> None:
     done = entry(state="done")
     await store.conclude([done])
