@@ -118,6 +118,7 @@ class Lanes:
             outcomes.append(outcome)
             if outcome.parks:
                 parked = {row.id: bool(row.failure_class) for row in outcome.parked_rows()}
+            if outcome.parks or outcome.given_up:
                 break
         if outcomes and not await self._commit(outcomes):
             return HEAL

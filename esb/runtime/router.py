@@ -113,7 +113,15 @@ class Router:
                 return await self._leave(item)
             except EsbError as unready:
                 item.error = unready
-        return self._failed(item, item.error)
+        outcome = self._failed(item, item.error)
+        if type(outcome.settlement) is not Retry and item.refusals:
+            # a twin that is answered otherwise must not pass while a person decides about this one
+            try:
+                if not await keep_refusals(self._bus, item.refusals):
+                    return Outcome(Retry(item.delivery, 0.0, counted=False))
+            except EsbError as unready:
+                return self._failed(item, unready)
+        return outcome
 
     def _failed(self, item: Item, error: Exception) -> Outcome:
         plan = item.plan or self._bus.plans.current

@@ -26,6 +26,8 @@ class Outcome:
     entry: LedgerEntry | None = None
     owners: frozenset[str] = frozenset()
     """Who holds deduplicate keys that are done once the sends are durable."""
+    given_up: bool = False
+    """The policy ended it without an exception; tried again it might end otherwise, so nothing may follow it yet."""
 
     @property
     def parks(self) -> bool:
@@ -63,11 +65,11 @@ def fail(delivery: Delivery, message: Message | None, failed: Failed, policy: Po
         return Outcome(Retry(delivery, verdict.seconds), records=[line])
     if isinstance(verdict, Ignore):
         line = record(message, "filtered", now, place=failed.place, text=f"{verdict.reason}: {cause}")
-        return Outcome(Ack(delivery), records=[line])
+        return Outcome(Ack(delivery), records=[line], given_up=True)
     if isinstance(verdict, Divert):
         send = Addressed(f"delivery/{verdict.endpoint}", pack(message))
         line = record(message, "sent", now, place=failed.place, text=f"{send.to}: {cause}", child=message.id)
-        return Outcome(Ack(delivery), [send], [line])
+        return Outcome(Ack(delivery), [send], [line], given_up=True)
     if isinstance(verdict, Hold):
         failed = Failed(cause, verdict.place, failed.owner)
     return _exception(delivery, message, failed, verdict.reason, now)

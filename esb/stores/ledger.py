@@ -63,11 +63,14 @@ def _is_under_way(row: LedgerEntry, now: float, lease: float) -> bool:
 def plan_conclude(
     known: Mapping[LedgerKey, LedgerEntry], entries: Sequence[LedgerEntry]
 ) -> dict[LedgerKey, LedgerEntry]:
-    """Return the entries that change: what is done stays done, however late another worker's word comes (pure)."""
+    """Return the entries that change (pure): what is done stays done, however late another worker's word comes.
+
+    A failure noted before somebody intended anew says nothing about that later attempt and is ignored.
+    """
     rows, changed = dict(known), dict[LedgerKey, LedgerEntry]()
     for entry in entries:
         row = rows.get(entry.key)
-        if row is None or row.state != "done":
+        if row is None or (row.state != "done" and (entry.state == "done" or entry.at >= row.at)):
             rows[entry.key] = changed[entry.key] = entry
     return changed
 

@@ -164,7 +164,7 @@ class Memory:
         """Write how deliveries ended; what is done stays done, and a failure does not undo a later intent."""
         for entry in entries:
             row = self.ledger.get(entry.key)
-            if row is None or entry.state == "done" or (row.state != "done" and entry.at >= row.at):
+            if row is None or (row.state != "done" and (entry.state == "done" or entry.at >= row.at)):
                 self.ledger[entry.key] = entry
 
     def park(self, rows: Sequence[Parked]) -> None:
