@@ -10,8 +10,8 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias
 
-from esb.formats.edi.grammar import Composite, Element, Item, Loop, Use
-from esb.formats.edi.patterns import Marks
+from esb.formats.edi.grammar import Composite, Element, Item, Loop, Use, fields_of
+from esb.formats.edi.patterns import RELEASED_CHARACTERS, Marks
 from esb.formats.edi.values import reader
 
 NODES = "\0nodes"
@@ -114,8 +114,12 @@ def free(held: Mapping[str, Any], key: str) -> str:
     return f"{key}_{open_}"
 
 
+def _unreleased(text: str) -> str:
+    return text.translate(RELEASED_CHARACTERS)
+
+
 def _names(items: tuple[Item, ...], key: str) -> Mapping[str, str]:
-    of = next(item.of for item in items if item.name == key)
+    of = next(item.of for item in fields_of(items) if item.name == key)
     return of.codes if isinstance(of, Element) else {}
 
 
@@ -125,7 +129,7 @@ class _Code:
     def __init__(self, marks: Marks, first: int = 1) -> None:
         self._marks, self._first = marks, first
         self._lines = ["def bind(v, scopes):", " n = len(v)"]
-        self._constants: dict[str, Any] = {"D": Decimal, "free": free}
+        self._constants: dict[str, Any] = {"D": Decimal, "free": free, "released": RELEASED_CHARACTERS}
 
     def add(self, *lines: str) -> None:
         self._lines += [f" {line}" for line in lines]
@@ -145,8 +149,10 @@ class _Code:
             self.add(f"{indent[1:]}if n > {position}:")
             if item.pairs:
                 self._pairs(item, position, indent)
+            elif item.merged:
+                self._merged(item, position, indent, key)
             elif item.name == key:
-                self.add(f"{indent}k = v[{position}]")
+                self.add(f"{indent}k = {self._text(f'v[{position}]')}")
             else:
                 self.add(f"{indent}if x := v[{position}]:", f"{indent} f[{item.name!r}] = {self._read(item)}")
             position += 2 * item.pairs or 1
@@ -182,15 +188,39 @@ class _Code:
         )
         self.add(*(indent + line for line in lines))
 
+    def _merged(self, item: Item, position: int, indent: str, key: str) -> None:
+        """Write what puts the components of a composite into `f` as if they were the segment's own."""
+        assert isinstance(item.of, Composite)
+        self.add(f"{indent}if v[{position}]:")
+        self.add(f"{indent} w = v[{position}].split({self._marks.component!r})", f"{indent} m = len(w)")
+        for at, part in enumerate(item.of.items):
+            if at:
+                indent += " "
+                self.add(f"{indent}if m > {at}:")
+            if part.name == key:
+                self.add(f"{indent} k = {self._text(f'w[{at}]')}")
+            else:
+                self.add(f"{indent} if x := w[{at}]: f[{part.name!r}] = {self._read(part)}")
+
+    def _text(self, source: str) -> str:
+        """Return the expression that makes a text of the text of an expression: released separators are plain again."""
+        if not self._marks.release:
+            return source
+        return f"{source} if {source}.isascii() else {source}.translate(released)"
+
     def _read(self, item: Item) -> str:
         """Return the expression that makes the value of the text `x`."""
         of, marks = item.of, self._marks
         if item.times == 1 or not marks.repetition:
-            if isinstance(of, Element) and of.type in ("R", "n", "N0"):
+            if isinstance(of, Element) and of.type in ("R", "N0"):
                 return "int(x)" if of.type == "N0" else "D(x)"
+            if isinstance(of, Element) and of.type == "n":
+                return "D(x)" if self._marks.decimal == "." else "D(x.replace(',', '.'))"
             convert = self._composite(of) if isinstance(of, Composite) else reader(of)
-            return "x" if convert is None else f"{self.constant(convert)}(x)"
-        one = self._composite(of) if isinstance(of, Composite) else reader(of) or str
+            return self._text("x") if convert is None else f"{self.constant(convert)}(x)"
+        one = (
+            self._composite(of) if isinstance(of, Composite) else reader(of) or (_unreleased if marks.release else str)
+        )
         return f"[{self.constant(one)}(y) for y in x.split({marks.repetition!r})]"
 
     def _composite(self, of: Composite) -> Callable[[str], dict[str, Any]]:

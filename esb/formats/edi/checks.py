@@ -13,9 +13,8 @@ from esb.formats.edi.walker import Walk
 def check(walk: Walk, document: dict[str, Any]) -> None:
     """Note a fault for each check of the guide that does not hold; a total that is absent is not checked."""
     for rule in walk.machine.guide.checks:
-        into, _, name = rule.equals.partition(".")
-        totals = document.get(into)
-        said = _number(totals.get(name)) if isinstance(totals, dict) else None
+        totals = _all(document, rule.equals.split("."))
+        said = _number(totals[0]) if totals else None
         if said is None:
             continue
         found = _found(document, rule)

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from esb.formats.edi.grammar import Composite, Element, Item, Note, Segment
-from esb.formats.edi.patterns import Marks
+from esb.formats.edi.patterns import RELEASED_CHARACTERS, Marks
 from esb.formats.edi.values import fault_of
 
 
@@ -20,6 +21,7 @@ class Flaw(Struct, frozen=True):
     component: int = 0
     id: str = ""
     value: str = ""
+    repetition: int = 0
 
 
 def flaws(segment: Segment, values: Sequence[str], marks: Marks) -> Iterator[Flaw]:
@@ -28,7 +30,7 @@ def flaws(segment: Segment, values: Sequence[str], marks: Marks) -> Iterator[Fla
     for position, value in enumerate(values[len(places) :], len(places) + 1):
         if value:
             text = f"{segment.tag}{position:02d} is one element too many, {segment.tag} has {len(places)}"
-            yield Flaw("el.too-many", text, position, value=value)
+            yield Flaw("el.too-many", text, position, value=_plain(value, marks))
             break
     for position, item in enumerate(places, 1):
         value = values[position - 1] if position <= len(values) else ""
@@ -64,33 +66,47 @@ def _element(tag: str, position: int, item: Item, value: str, marks: Marks) -> I
         if item.must:
             yield Flaw("el.missing", f"{name} ({of.title}) is missing", position, id=of.id)
         return
-    repeats = value.split(marks.repetition) if marks.repetition and item.times > 1 else [value]
+    repeated = marks.repetition and (item.times > 1 or marks.reserved)
+    repeats = value.split(marks.repetition) if repeated else [value]
     if len(repeats) > item.times:
         text = f"{name} ({of.title}) repeats {len(repeats)} times, at most {item.times} are allowed"
-        yield Flaw("el.repeats", text, position, id=of.id, value=value)
-    for one in repeats:
+        yield Flaw("el.repeats", text, position, id=of.id, value=_plain(value, marks))
+    for repetition, one in enumerate(repeats, 1):
         if isinstance(of, Composite):
-            yield from _composite(name, position, of, one, marks)
-        elif (fault := fault_of(of, one)) is not None:
-            yield Flaw(fault[0], f"{name} ({of.title}) {one[:40]!r} {fault[1]}", position, id=of.id, value=one)
+            for flaw in _composite(name, position, of, one, marks):
+                yield replace(flaw, repetition=repetition)
+            continue
+        if marks.reserved and marks.component in one:
+            text = f"{name} ({of.title}) has {one.count(marks.component) + 1} components, it is one element"
+            yield Flaw("el.components", text, position, 2, of.id, _plain(value, marks))
+            continue
+        one = _plain(one, marks)
+        if (fault := fault_of(of, one, marks.decimal)) is not None:
+            text = f"{name} ({of.title}) {one[:40]!r} {fault[1]}"
+            yield Flaw(fault[0], text, position, id=of.id, value=one, repetition=repetition)
 
 
 def _composite(name: str, position: int, of: Composite, value: str, marks: Marks) -> Iterator[Flaw]:
     parts = value.split(marks.component)
     if any(parts[len(of.items) :]):
         text = f"{name} has {len(parts)} components, {of.title} has {len(of.items)}"
-        yield Flaw("el.components", text, position, len(of.items) + 1, of.id, value)
+        yield Flaw("el.components", text, position, len(of.items) + 1, of.id, _plain(value, marks))
     for number, item in enumerate(of.items, 1):
-        part = parts[number - 1] if number <= len(parts) else ""
+        part = _plain(parts[number - 1], marks) if number <= len(parts) else ""
         assert isinstance(item.of, Element)
         if not part:
             if item.must:
                 text = f"{name}-{number} ({item.of.title}) is missing"
                 yield Flaw("el.missing", text, position, number, item.of.id)
-        elif (fault := fault_of(item.of, part)) is not None:
+        elif (fault := fault_of(item.of, part, marks.decimal)) is not None:
             text = f"{name}-{number} ({item.of.title}) {part[:40]!r} {fault[1]}"
             yield Flaw(fault[0], text, position, number, item.of.id, part)
     yield from _broken_notes(name, of.notes, parts, position, of.items)
+
+
+def _plain(text: str, marks: Marks) -> str:
+    """Return a text whose released separators are themselves again."""
+    return text.translate(RELEASED_CHARACTERS) if marks.release and not text.isascii() else text
 
 
 def _broken_notes(

@@ -29,7 +29,7 @@ class Fault(Struct, frozen=True):
 
     `segment` = position in the transaction set (ST or UNH is 1), `element` and `component` count from 1,
     `id` = the data element's number, `loop` = the loop's id, `value` = what stood there, `schema` = file and line of
-    the rule that was broken (`x12/850.yaml:14`).
+    the rule that was broken (`x12/850.yaml:14`), `repetition` = which repeat of the element it is, from 1.
     """
 
     code: str
@@ -48,6 +48,7 @@ class Fault(Struct, frozen=True):
     id: str = ""
     value: str = ""
     schema: str = ""
+    repetition: int = 0
 
     def finding(self) -> Finding:
         """Return the fault as every format reports it."""
@@ -105,6 +106,8 @@ el.excluded          element  10 10 15
 el.repeats           element  3  12 35
 el.components        element  3  13 16
 num.decimal          element  6  6  19
+num.digit            element  6  6  38
+charset              element  6  6  21
 impl.code            element  7  I6 14
 impl.el-needed       element  2  I9 13
 impl.el-not-used     element  10 I10 15
@@ -122,7 +125,7 @@ set.number-bad       set      7  7  12
 set.duplicate        set      23 23 26
 set.check            set      5  5  12
 set.too-large        set      5  5  12
-set.with-others      set      5  5  12
+set.with-others      set      -  -  7
 grp.unsupported      group    1  1  17
 grp.version          group    2  2  14
 grp.no-trailer       group    3  3  13
@@ -132,7 +135,9 @@ grp.number-bad       group    6  6  12
 grp.duplicate        group    6  6  26
 grp.too-large        group    5  5  12
 ich.number           interchange 001 001 28
+ich.sender-qualifier interchange 005 005 23
 ich.sender           interchange 006 006 23
+ich.receiver-qualifier interchange 007 007 7
 ich.receiver         interchange 008 008 7
 ich.unknown          interchange 009 009 23
 ich.standard         interchange 002 002 2
@@ -143,6 +148,7 @@ ich.security         interchange 012 012 12
 ich.date             interchange 014 014 12
 ich.time             interchange 015 015 12
 ich.number-bad       interchange 018 018 12
+ich.ack-flag         interchange 019 019 12
 ich.flags            interchange 020 020 25
 ich.count            interchange 021 021 29
 ich.structure        interchange 022 022 13
@@ -150,7 +156,7 @@ ich.eof              interchange 023 023 13
 ich.content          interchange 024 024 32
 ich.duplicate        interchange 025 025 26
 """
-"""code, level, 997/TA1, 999, EDIFACT 0085; ordered as the standards order them"""
+"""code, level, 997/TA1, 999, EDIFACT 0085; ordered as the standards order them. `-` = there is no code for it."""
 
 MEANINGS: Mapping[str, Meaning] = {code: Meaning(*rest) for code, *rest in map(str.split, _TABLE.strip().splitlines())}
 

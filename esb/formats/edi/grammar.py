@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -31,6 +31,8 @@ class Element(Struct, frozen=True):
 class Item(Struct, frozen=True):
     """An element, composite or run of pairs in its position. `name` is the key in documents.
 
+    A name that begins with `.` merges a composite: its components are fields of the segment itself.
+
     `times` > 1: it may repeat within the position (repetition separator). `pairs` > 0: (qualifier, value) that many
     times, each in two positions; `of` is the qualifier's element and `value` the other one.
     """
@@ -42,6 +44,11 @@ class Item(Struct, frozen=True):
     pairs: int = 0
     value: Element | None = None
 
+    @property
+    def merged(self) -> bool:
+        """Whether its components stand in the segment's own object: a composite whose name begins with a point."""
+        return self.name[:1] == "."
+
 
 class Composite(Struct, frozen=True):
     """Components in order, and the conditions between them."""
@@ -50,6 +57,16 @@ class Composite(Struct, frozen=True):
     title: str
     items: tuple[Item, ...]
     notes: tuple[Note, ...] = ()
+
+
+def fields_of(items: Sequence[Item]) -> Iterator[Item]:
+    """Give what documents name: the items, and for merged composites their components."""
+    for item in items:
+        if item.merged:
+            assert isinstance(item.of, Composite)
+            yield from item.of.items
+        else:
+            yield item
 
 
 class Note(Struct, frozen=True):

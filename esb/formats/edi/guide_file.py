@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from typing import Any
 
 from esb.formats.edi.dictionary import Dictionary, refuse
-from esb.formats.edi.grammar import MANY, Check, Child, Guide, Loop, Segment, Tree, Use
+from esb.formats.edi.grammar import MANY, Check, Child, Guide, Loop, Segment, Tree, Use, fields_of
 from esb.reading import Document
 
 _USE = ("use", "max", "into", "key")
@@ -118,7 +118,7 @@ class _File:
             ) from None
 
     def _key(self, loc: list[str | int], key: str, segment: Segment) -> None:
-        names = [item.name for item in segment.items]
+        names = [item.name for item in fields_of(segment.items)]
         if key and key not in names:
             raise refuse(self._document, [*loc, "key"], f"{segment.tag} has no element {key!r}; it has {names}")
 

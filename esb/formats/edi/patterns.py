@@ -16,12 +16,28 @@ from esb.formats.edi.grammar import Composite, Element, Item, Note, Segment
 
 
 class Marks(Struct, frozen=True):
-    """The separators of an interchange; `repetition` is empty where the version has none."""
+    """The separators of an interchange; `repetition` and `release` are empty where there are none.
+
+    `decimal` = the marks that a number (EDIFACT's n) may have, the one that is written first; `wide` = characters
+    beyond ASCII are decoded already, and no reason to look twice; `reserved` = separators are never data, also where
+    a grammar has nothing to separate.
+    """
 
     element: str
     component: str
     repetition: str
     terminator: str
+    release: str = ""
+    decimal: str = "."
+    wide: bool = False
+    reserved: bool = False
+
+
+RELEASED = 0xE000
+"""A released separator stands as the private character of this number and its own, until all splits are done."""
+
+RELEASED_CHARACTERS = {RELEASED + code: chr(code) for code in range(256)}
+"""What those private characters mean, for `str.translate`."""
 
 
 _DAY = r"(?:(?:0[13578]|1[02])(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)(?:0[1-9]|[12]\d|30)|02(?:0[1-9]|1\d|2[0-8]))"
@@ -43,7 +59,8 @@ class _Sequence:
         inner = separator == marks.component
         outside = separator + (marks.element + marks.repetition if inner else "")
         self._char = f"[^{re.escape(outside)}]"
-        self._banned = separator + (marks.element + marks.repetition if inner else "")
+        within = marks.element if inner else marks.component if marks.reserved else ""
+        self._banned = separator + within + (marks.repetition if inner or marks.reserved else "")
         self._items, self._notes = _spread(items, notes)
         self._first = 1 if inner else 0
 
@@ -64,7 +81,7 @@ class _Sequence:
     def _slot(self, position: int, item: Item) -> str:
         if item.pairs:
             assert isinstance(item.of, Element) and item.value is not None
-            one, two = _simple(item.of, self._separator), _simple(item.value, self._separator)
+            one, two = (_simple(of, self._banned, self._marks) for of in (item.of, item.value))
             pair = f"(?:{one}{self._mark}{two}|{self._mark})"
             return f"{pair}(?:{self._mark}{pair}){{0,{item.pairs - 1}}}"
         marks = self._marks
@@ -74,7 +91,7 @@ class _Sequence:
             source = f"(?:(?![{ends}]|$){inside.source('')})"
         else:
             banned = self._banned + (marks.repetition if item.times > 1 else "")
-            source = _simple(item.of, banned)
+            source = _simple(item.of, banned, marks)
         if item.times > 1 and marks.repetition:
             source = f"{source}(?:{re.escape(marks.repetition)}{source}){{0,{item.times - 1}}}"
         before, behind = self._conditions(position)
@@ -137,7 +154,7 @@ def _spread(items: Sequence[Item], notes: Sequence[Note]) -> tuple[Sequence[Item
     return (*spread, items[-1]), (*notes, *more)
 
 
-def _simple(element: Element, banned: str) -> str:
+def _simple(element: Element, banned: str, marks: Marks) -> str:
     """Return the expression for one value."""
     if element.closed and len(element.codes) <= _MANY_CODES:
         return "(?:" + "|".join(sorted(map(re.escape, element.codes), key=len, reverse=True)) + ")"
@@ -146,12 +163,22 @@ def _simple(element: Element, banned: str) -> str:
         return rf"-?\d{{{least},{most}}}+"
     if kind in ("R", "n"):
         # the point is no digit: with one, `most` digits are one character longer
-        fits = rf"(?=\.?\d)(?![\d.]{{{most + 2}}})" if least == 1 else rf"(?=[\d.]{{{least},{most + 1}}}+(?![\d.]))"
-        short = "" if least == 1 else rf"(?=\d{{{least}}}|[\d.]{{{least + 1}}})"
-        return rf"-?{fits}{short}\d{{0,{most}}}+(?:\.\d++)?"
+        point = re.escape(marks.decimal) if kind == "n" else "."
+        lead = rf"(?=[{point}]?\d)" if kind == "R" else r"(?=\d)"
+        some = rf"[\d{point}]"
+        fits = rf"(?!{some}{{{most + 2}}})" if least == 1 else rf"(?={some}{{{least},{most + 1}}}+(?!{some}))"
+        short = "" if least == 1 else rf"(?=\d{{{least}}}|{some}{{{least + 1}}})"
+        return rf"-?{lead}{fits}{short}\d{{0,{most}}}+(?:[{point}]\d++)?"
     if kind == "DT":
         return rf"\d\d{_DAY}" if most == 6 else rf"(?:\d\d)?\d\d{_DAY}" if least == 6 else rf"\d{{4}}{_DAY}"
     if kind == "TM":
         return r"(?:[01]\d|2[0-3])[0-5]\d" + {4: "", 6: r"[0-5]\d"}.get(most, r"(?:[0-5]\d(?:\d{1,2})?)?")
     digits = r"\d" if kind == "a" else ""
-    return rf"[^{re.escape(banned)}{digits}\x00-\x1f\x7f-\uffff]{{{least},{most}}}+"
+    return rf"[^{re.escape(banned)}{digits}\x00-\x1f{_foreign(marks)}]{{{least},{most}}}+"
+
+
+def _foreign(marks: Marks) -> str:
+    """Return the ranges that the accept path does not take: what must be decoded first, and what could not be."""
+    if marks.wide:
+        return r"\x7f-\x9f\ufffd-\uffff"
+    return rf"\x7f-\u{RELEASED - 1:04x}\u{RELEASED + 256:04x}-\uffff" if marks.release else r"\x7f-\uffff"

@@ -4,23 +4,28 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from esb.errors import FormatError
-from esb.formats.edi.grammar import Composite, Element, Item, Segment
+from esb.formats.edi.grammar import Composite, Element, Item, Segment, fields_of
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.values import write
 
 _NUMBERED = re.compile(r"(.+)_\d+")
+
+_Make: TypeAlias = Callable[[Any], "str | list[str]"]
+_Parts: TypeAlias = tuple[tuple[str, _Make], ...]
 
 
 class SegmentWriter:
     """Writes a segment; `names` are the keys it takes. `escape` makes a value safe between separators, or raises."""
 
     def __init__(self, segment: Segment, marks: Marks, escape: Callable[[str], str]) -> None:
-        self.tag, self._mark = segment.tag, marks.element
-        self.names = frozenset(item.name for item in segment.items)
-        self._items = tuple((item.name, _item_writer(item, marks, escape)) for item in segment.items)
+        self.tag, self._mark, self._component = segment.tag, marks.element, marks.component
+        self.names = frozenset(item.name for item in fields_of(segment.items))
+        self._items = tuple(
+            (item.name, _item_writer(item, marks, escape), _components(item, marks, escape)) for item in segment.items
+        )
 
     def text(self, fields: Any, path: str, extra: Mapping[str, Any]) -> str:
         """Return the segment. `extra` = fields from elsewhere (the key of a keyed object).
@@ -38,7 +43,10 @@ class SegmentWriter:
     def some(self, fields: Mapping[str, Any], path: str, extra: Mapping[str, Any]) -> str:
         """Return the segment from those fields of an object that are its own."""
         values = [self.tag]
-        for name, make in self._items:
+        for name, make, parts in self._items:
+            if parts:
+                values.append(self._merged(parts, fields, path, extra))
+                continue
             value = extra[name] if name in extra else fields.get(name)
             try:
                 made = make(value)
@@ -51,6 +59,20 @@ class SegmentWriter:
         while not values[-1]:
             values.pop()
         return self._mark.join(values)
+
+    def _merged(self, parts: _Parts, fields: Mapping[str, Any], path: str, extra: Mapping[str, Any]) -> str:
+        """Return a composite whose components are fields of the segment."""
+        values: list[str] = []
+        for name, make in parts:
+            try:
+                made = make(extra[name] if name in extra else fields.get(name))
+            except FormatError as error:
+                raise FormatError(f"{path}.{name}: {error}") from None
+            assert type(made) is str
+            values.append(made)
+        while values and not values[-1]:
+            values.pop()
+        return self._component.join(values)
 
 
 def code_of(key: str, codes: Mapping[str, str]) -> str:
@@ -70,11 +92,19 @@ def names_of(element: Element) -> dict[str, str]:
     return {name: code for code, name in element.codes.items()}
 
 
-def _item_writer(item: Item, marks: Marks, escape: Callable[[str], str]) -> Callable[[Any], str | list[str]]:
+def _components(item: Item, marks: Marks, escape: Callable[[str], str]) -> _Parts:
+    """Return what writes the components of a merged composite; nothing for other items."""
+    if not item.merged:
+        return ()
+    assert isinstance(item.of, Composite)
+    return tuple((part.name, _item_writer(part, marks, escape)) for part in item.of.items)
+
+
+def _item_writer(item: Item, marks: Marks, escape: Callable[[str], str]) -> _Make:
     if item.pairs:
         return _pairs_writer(item, escape)
     of = item.of
-    one = _composite_writer(of, marks, escape) if isinstance(of, Composite) else _simple_writer(of, escape)
+    one = _composite_writer(of, marks, escape) if isinstance(of, Composite) else _simple_writer(of, marks, escape)
     if item.times == 1 or not marks.repetition:
         return one
 
@@ -84,8 +114,10 @@ def _item_writer(item: Item, marks: Marks, escape: Callable[[str], str]) -> Call
     return repeated
 
 
-def _simple_writer(element: Element, escape: Callable[[str], str]) -> Callable[[Any], str]:
+def _simple_writer(element: Element, marks: Marks, escape: Callable[[str], str]) -> Callable[[Any], str]:
     text = element.type in ("AN", "ID", "an", "a")
+    if element.type == "n" and marks.decimal[0] != ".":
+        return lambda value: "" if value is None else write(element, value).replace(".", marks.decimal[0])
 
     def simple(value: Any) -> str:
         if value is None:

@@ -7,7 +7,7 @@ from typing import Any
 
 from esb.errors import FormatError
 from esb.formats.edi.binder import more
-from esb.formats.edi.grammar import Child, Element, Guide, Loop, Segment, Use
+from esb.formats.edi.grammar import Child, Element, Guide, Loop, Segment, Use, fields_of
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.segment_writer import SegmentWriter, code_of, names_of
 from esb.message import NOTHING
@@ -107,7 +107,7 @@ class SetWriter:
             names: set[str] = set()
             for child in body:
                 if isinstance(child, Use) and child.into == ".":
-                    names |= {item.name for item in child.segment.items} | {more(child)}
+                    names |= {item.name for item in fields_of(child.segment.items)} | {more(child)}
                 elif isinstance(child, Loop) and child.tree is not None:
                     names |= set(child.tree.names.values())
                 else:
@@ -119,7 +119,7 @@ class SetWriter:
         segment = child.segment if isinstance(child, Use) else child.opener.segment
         found = self._codes.get((segment.tag, child.key))
         if found is None:
-            of = next((item.of for item in segment.items if item.name == child.key), None)
+            of = next((item.of for item in fields_of(segment.items) if item.name == child.key), None)
             found = self._codes[segment.tag, child.key] = names_of(of) if isinstance(of, Element) else {}
         return found
 
@@ -176,8 +176,22 @@ def _with_counts(document: Mapping[str, Any], counted: Mapping[str, str]) -> Map
     """Return the document with the counts that the guide checks put into totals that stand there without them."""
     filled = dict(document)
     for equals, path in counted.items():
-        into, _, name = equals.partition(".")
-        totals, counted_list = filled.get(into), filled.get(path)
-        if isinstance(totals, dict) and name not in totals and isinstance(counted_list, list):
-            filled[into] = {name: len(counted_list), **totals}
+        *into, name = equals.split(".")
+        counted_list = filled.get(path)
+        if not isinstance(counted_list, list):
+            continue
+        holders = [filled]
+        while into and isinstance(held := holders[-1].get(into[0]), dict):
+            holders.append(held)
+            del into[0]
+        if not into and len(holders) > 1 and name not in holders[-1]:
+            _put(filled, equals.split("."), len(counted_list))
     return filled
+
+
+def _put(filled: dict[str, Any], path: list[str], value: Any) -> None:
+    """Set a value in copies of the objects on its way; it stands first in the last."""
+    for name in path[:-2]:
+        copied = filled[name] = dict(filled[name])
+        filled = copied
+    filled[path[-2]] = {path[-1]: value, **filled[path[-2]]}

@@ -14,18 +14,26 @@ from esb.formats.edi.grammar import Element
 _WHOLE = re.compile(r"-?\d+", re.ASCII)
 _REAL = re.compile(r"-?(?:\d+\.?\d*|\.\d+)", re.ASCII)
 _TIME = re.compile(r"(?:[01]\d|2[0-3])[0-5]\d(?:[0-5]\d\d{0,2})?", re.ASCII)
+_OTHER_MARK = re.compile(r"-?\d+[.,]\d+", re.ASCII)
+_BARE_MARK = re.compile(r"-?(?:\d+[.,]|(?P<first>[.,])\d+)", re.ASCII)
 _ISO_DATE = re.compile(r"(\d{4})-(\d\d)-(\d\d)", re.ASCII)
 _ISO_TIME = re.compile(r"(\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,2}))?)?", re.ASCII)
 
 
-def fault_of(element: Element, value: str) -> tuple[str, str] | None:
-    """Return the code of what is wrong with a value that is there, and the fault in words; None = nothing."""
+def fault_of(element: Element, value: str, decimal: str = ".") -> tuple[str, str] | None:
+    """Return the code of what is wrong with a value that is there, and the fault in words; None = nothing.
+
+    `decimal` = the decimal marks that EDIFACT's numbers may have.
+    """
     kind = element.type
     if any(char < " " or "\x7f" <= char <= "\x9f" for char in value):
         return "el.chars", "holds a control character"
     if kind in ("DT", "TM"):
         return _moment(element, value)
-    if kind != "AN" and (fault := _shape(kind, value)) is not None:
+    if kind == "n":
+        if (fault := _number(value, decimal)) is not None:
+            return fault
+    elif kind != "AN" and (fault := _shape(kind, value)) is not None:
         return fault
     size = sum(char.isdigit() for char in value) if kind not in ("AN", "ID", "an", "a", "B") else len(value)
     if size < element.least:
@@ -40,11 +48,26 @@ def fault_of(element: Element, value: str) -> tuple[str, str] | None:
 def _shape(kind: str, value: str) -> tuple[str, str] | None:
     if kind[0] == "N" and kind[1:].isdigit() and _WHOLE.fullmatch(value) is None:
         return "el.chars", "is not a whole number (digits, perhaps with a minus)"
-    if kind in ("R", "n") and _REAL.fullmatch(value) is None:
+    if kind == "R" and _REAL.fullmatch(value) is None:
         return "el.chars", "is not a decimal number (digits, at most one point, perhaps a minus)"
     if kind == "a" and any(char.isdigit() for char in value):
         return "el.chars", "holds a digit, letters are needed"
     return None
+
+
+def _number(value: str, decimal: str) -> tuple[str, str] | None:
+    """Return what is wrong with a number of EDIFACT: digits on both sides of its mark, and the interchange's mark."""
+    if _WHOLE.fullmatch(value):
+        return None
+    if _OTHER_MARK.fullmatch(value):
+        if any(mark in value for mark in decimal):
+            return None
+        return "num.decimal", f"has the wrong decimal mark, it is {decimal[0]!r} here"
+    if match := _BARE_MARK.fullmatch(value):
+        if match["first"]:
+            return "num.digit", "has no digit before its decimal mark"
+        return "num.decimal", "has no digit behind its decimal mark"
+    return "el.chars", "is not a number (digits, at most one decimal mark, perhaps a minus)"
 
 
 def _moment(element: Element, value: str) -> tuple[str, str] | None:
@@ -72,8 +95,10 @@ def reader(element: Element) -> Callable[[str], Any] | None:
     if kind[0] == "N" and kind[1:].isdigit():
         places = -int(kind[1:])
         return lambda text: Decimal(text).scaleb(places)
-    if kind in ("R", "n"):
+    if kind == "R":
         return Decimal
+    if kind == "n":
+        return lambda text: Decimal(text.replace(",", "."))
     if kind == "DT" and element.least == 8:
         return lambda text: f"{text[:4]}-{text[4:6]}-{text[6:]}"
     if kind == "TM":
