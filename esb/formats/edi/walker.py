@@ -5,13 +5,23 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from esb.formats.edi.binder import NODES, Scopes
 from esb.formats.edi.diagnosis import flaws
 from esb.formats.edi.faults import Fault
 from esb.formats.edi.machine import END, KIND, MISSING, OPEN, REPEAT, TOO_MANY, Machine, Place, Ring, State, Step
 
-MOST_FAULTS = 100
-"""Faults of one set that are told: a partner's inbox is finite; the rest are counted."""
+
+class Limits(Struct, frozen=True):
+    """What bounds the reading of one set: `faults` that are told of it (a partner's inbox is finite; the rest are
+    counted), `depth` of a tree of levels, and `answer`: faults that the acknowledgment of its group tells.
+    """
+
+    faults: int = 100
+    depth: int = 64
+    answer: int = 10_000
+
 
 _NONE: dict[str, Any] = {}
 """Stands for a scope that was never opened."""
@@ -35,8 +45,10 @@ class Walk:
         decode: Callable[[str], str],
         tolerate: frozenset[str] = frozenset(),
         bind: bool = True,
+        limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
         self.machine = machine
+        self.limits = limits
         self.faults: list[Fault] = []
         self.untold = 0
         self.failed = self.over = False
@@ -137,7 +149,7 @@ class Walk:
         if severity == "error":
             # values that are not what they should be cannot be bound, and a refused set has no document
             self.failed, self._bind = True, False
-        if len(self.faults) >= MOST_FAULTS:
+        if len(self.faults) >= self.limits.faults:
             self.untold += 1
             return
         offset, line = self._locate(self._index)
@@ -213,6 +225,7 @@ class Walk:
                 component=flaw.component,
                 id=flaw.id,
                 value=flaw.value[:100],
+                repetition=flaw.repetition,
             )
         return values
 

@@ -7,6 +7,7 @@ theirs, so that the same interchange is answered with the same bytes however oft
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator, Sequence
 
 from esb.edge import Part
 from esb.formats.edi.faults import MEANINGS, Fault, errors
@@ -39,6 +40,7 @@ class Writer:
 
     def __init__(self, interchange: Interchange) -> None:
         self.component = interchange.marks.component
+        self.repeats = interchange.isa[11] >= "00501"
         self._mark, self._term = interchange.marks.element, interchange.marks.terminator + interchange.newline
 
     def segment(self, *elements: str) -> str:
@@ -59,40 +61,53 @@ class Writer:
         return quoted if quoted.isprintable() and quoted.isascii() and self._mark not in quoted else ""
 
 
-def set_segments(verdict: Verdict, writer: Writer, kind: str) -> str:
-    """Return AK2 … AK5 (997) or AK2 IK3 … IK5 (999) for one transaction set."""
+def set_segments(verdict: Verdict, writer: Writer, kind: str, detail: bool = True) -> str:
+    """Return AK2 … AK5 (997) or AK2 IK3 … IK5 (999) for one transaction set; without `detail` no AK3 and AK4."""
     new = kind == "999"
     plain = not verdict.guide and verdict.number.isalnum() and 4 <= len(verdict.number) <= 9
     if verdict.code == "A" and plain and len(verdict.set) == 3 and verdict.set.isalnum():
         return writer.accepted(verdict.set, verdict.number, kind)
     name, number = _sound(verdict.set, _SET, "000"), _sound(verdict.number, _SET_NUMBER, "0000")
     header = writer.segment("AK2", name, number, _sound(verdict.guide, _GUIDE, "") if new else "")
-    tags = ("IK3", "IK4", "IK5") if new else ("AK3", "AK4", "AK5")
-    out = [header]
-    found = errors(verdict.faults) if verdict.code == "R" else verdict.faults
+    found = errors(verdict.faults) if verdict.code == "R" else [f for f in verdict.faults if f.severity != "note"]
+    notes = _notes(found, writer, new) if detail else []
+    codes = dict.fromkeys(code for fault in found if (code := _set_code(fault, new)))
+    return "".join([header, *notes, writer.segment("IK5" if new else "AK5", verdict.code, *list(codes)[:5])])
+
+
+def _notes(found: Sequence[Fault], writer: Writer, new: bool) -> Iterator[str]:
+    """Give AK3 and AK4 (IK3 and IK4) for the faults of segments and elements."""
+    segment_tag, element_tag = ("IK3", "IK4") if new else ("AK3", "AK4")
     last = None
-    codes: list[str] = []
     for fault in found:
         meaning = MEANINGS.get(fault.code)
-        if meaning is None or fault.severity == "note":
+        if meaning is None or meaning.level not in ("segment", "element"):
             continue
         code = meaning.x12_999 if new else meaning.x12
-        if meaning.level == "set":
-            codes.append(code)
-            continue
-        codes.append("5")
-        here = (fault.segment, fault.tag, fault.loop)
+        place = (_tag(fault), str(fault.segment), fault.loop[:6] if new else fault.loop[:4])
         if meaning.level == "segment":
-            out.append(writer.segment(tags[0], _tag(fault), str(fault.segment), fault.loop[:4], code))
+            yield writer.segment(segment_tag, *place, code)
             last = None
             continue
-        if here != last:
-            out.append(writer.segment(tags[0], _tag(fault), str(fault.segment), fault.loop[:4], "8"))
-            last = here
-        where = f"{fault.element}" + (f"{writer.component}{fault.component}" if fault.component else "")
-        out.append(writer.segment(tags[1], where, _number(fault), code, writer.safe(fault.value)))
-    out.append(writer.segment(tags[2], verdict.code, *list(dict.fromkeys(codes))[:5]))
-    return "".join(out)
+        if place != last:
+            yield writer.segment(segment_tag, *place, "8")
+            last = place
+        yield writer.segment(element_tag, _where(fault, writer), _number(fault), code, writer.safe(fault.value))
+
+
+def _set_code(fault: Fault, new: bool) -> str:
+    """Return what a fault means for its set: a code of its own, or 5 (I5): something within it is wrong."""
+    meaning = MEANINGS.get(fault.code)
+    if meaning is not None and meaning.level == "set":
+        return (meaning.x12_999 if new else meaning.x12).strip("-")
+    return "I5" if new and fault.code.startswith("impl.") else "5"
+
+
+def _where(fault: Fault, writer: Writer) -> str:
+    """Return AK401: the element, its component, and (from 005010) which repetition it is."""
+    repetition = str(fault.repetition) if fault.repetition > 1 and writer.repeats else ""
+    parts = [str(fault.element), str(fault.component or ""), repetition]
+    return writer.component.join(parts).rstrip(writer.component)
 
 
 def _tag(fault: Fault) -> str:
@@ -119,7 +134,7 @@ def acknowledgment(interchange: Interchange, group: Group, kind: str) -> Part:
     body = [
         writer.segment("ST", kind, "0001", version if kind == "999" else ""),
         writer.segment("AK1", _sound(gs[0], _TWO, "ZZ"), answered_number, version if kind == "999" else ""),
-        group.answer.getvalue(),
+        group.refusal.getvalue() if group.refused else group.answer.getvalue(),
         _verdict(group, writer),
     ]
     count = sum(part.count(interchange.marks.terminator) for part in body) + 1
@@ -138,8 +153,7 @@ def technical(interchange: Interchange) -> Part:
     """Return the TA1 for an interchange: accepted `A`, accepted with errors `E`, or rejected `R`."""
     writer = Writer(interchange)
     codes = [MEANINGS[fault.code].x12 for fault in errors(interchange.faults) if fault.code in MEANINGS]
-    refused = any(fault.code == "ich.duplicate" for fault in interchange.faults)
-    verdict = "R" if refused else "E" if codes else "A"
+    verdict = "R" if interchange.refused else "E" if codes else "A"
     number = f"{_RANGE + 99_999_999 - _value(interchange.number) % 50_000_000:09d}"
     when = _sound(interchange.isa[8], _SHORT_DAY, "000101"), _sound(interchange.isa[9], _SHORT_TIME, "0000")
     line = writer.segment(
@@ -182,16 +196,17 @@ def _iea(writer: Writer, number: str, groups: str = "1") -> str:
 def _verdict(group: Group, writer: Writer) -> str:
     """Return AK9: A all accepted, E with errors noted, P some rejected, R all rejected; AK905 says why of the group."""
     codes = list(dict.fromkeys(MEANINGS[fault.code].x12 for fault in group.faults if fault.code in MEANINGS))
-    if group.received and not group.accepted:
+    accepted = 0 if group.refused or not group.known else group.accepted
+    if group.refused or (group.received and not accepted):
         code = "R"
-    elif group.accepted < group.received:
+    elif accepted < group.received:
         code = "P"
     elif group.noted or codes:
         code = "E"
     else:
         code = "A"
     declared = group.declared if group.declared.isdigit() and len(group.declared) <= 6 else str(group.received)
-    return writer.segment("AK9", code, declared, str(group.received), str(group.accepted), *codes[:5])
+    return writer.segment("AK9", code, declared, str(group.received), str(accepted), *codes[:5])
 
 
 def _control(interchange: Interchange, group: Group) -> int:

@@ -10,8 +10,10 @@ from pydantic import Field, field_validator
 from esb.errors import DefinitionError, FormatError
 from esb.formats.characters import Encoding
 from esb.formats.edi.faults import MEANINGS
+from esb.formats.edi.walker import Limits
 from esb.formats.x12.library import Library
-from esb.formats.x12.reader import Options, X12Reader
+from esb.formats.x12.options import Options
+from esb.formats.x12.reader import X12Reader
 from esb.formats.x12.writer import Envelope, Writer
 from esb.message import Document
 from esb.ports import Format, Reader
@@ -30,6 +32,18 @@ class X12(FormatSpec):
     ta1: Literal["on-error", "requested", "always", "never"] = Field("on-error", description="When to send a TA1.")
     tolerate: list[str] = Field([], description="Faults that are noted but do not refuse a set, e.g. el.too-many.")
     envelope: Envelope | None = Field(None, description="How interchanges are written; only for what leaves.")
+    reject: Literal["set", "group", "interchange"] = Field(
+        "set", description="What is refused with a bad set: the set alone, its group, or the whole interchange."
+    )
+    unsupported: Literal["refuse", "carry"] = Field(
+        "refuse",
+        description="A set without a guide becomes an exception with its bytes, or (carry) a document of its segments.",
+    )
+    line_breaks: Literal["refuse", "remove"] = Field(
+        "refuse", description="Line ends inside elements are faults, or removed; lines wrapped at 80 always are."
+    )
+    findings: int = Field(100, ge=1, le=10_000, description="Faults that are told of one set; the rest are counted.")
+    depth: int = Field(64, ge=1, le=900, description="Levels of a tree (HL) within each other.")
     encoding: Encoding = Field("latin-1", description="How characters are written that are not UTF-8.")
     limit: Size = Field(64_000_000, description="The largest transaction set.")
     segment_limit: Size = Field(1_000_000, description="The largest segment.")
@@ -80,6 +94,10 @@ class X12Format:
             acknowledge=spec.acknowledge,
             ta1=spec.ta1,
             tolerate=frozenset(spec.tolerate),
+            reject=spec.reject,
+            carry=spec.unsupported == "carry",
+            unwrap=spec.line_breaks == "remove",
+            limits=Limits(faults=spec.findings, depth=spec.depth),
             encoding=spec.encoding,
             limit=spec.limit,
             segment_limit=spec.segment_limit,

@@ -24,6 +24,10 @@ class Interchange:
     faults: list[Fault] = field(default_factory=list)
     business: bool = False
     """Whether it held anything that is acknowledged (not only acknowledgments)."""
+    refused: str = ""
+    """Why nothing of it is taken; empty while it is."""
+    answered: list[Group] = field(default_factory=list)
+    """Its groups that are to be answered when it ends: `reject: interchange`."""
 
     @property
     def number(self) -> str:
@@ -99,6 +103,12 @@ class Group:
     numbers: Numbers = field(default_factory=Numbers)
     answer: StringIO = field(default_factory=StringIO)
     """What the acknowledgment says of its sets, segments as text: one buffer, for a group may have 999,999 sets."""
+    refusal: StringIO = field(default_factory=StringIO)
+    """The same if all of them are refused with the group; only written when that may happen."""
+    refused: str = ""
+    """Why all of them are refused; empty while they are not."""
+    told: int = 0
+    """Faults that the acknowledgment tells so far."""
     faults: list[Fault] = field(default_factory=list)
     declared: str = ""
     known: frozenset[str] = frozenset()
@@ -132,37 +142,3 @@ def printable(text: str) -> str:
         return text
     text = text[:80]
     return "".join(char if " " <= char <= "~" else "?" for char in text)
-
-
-def same_number(one: str, other: str) -> bool:
-    """Return whether two control numbers are equal: as numbers where both are (3438 = 000003438), else as texts."""
-    if one == other:
-        return True
-    one, other = one.strip(), other.strip()
-    if one.isascii() and other.isascii() and one.isdigit() and other.isdigit() and len(one) < 15 and len(other) < 15:
-        return int(one) == int(other)
-    return one == other
-
-
-def isa_faults(isa: list[str]) -> list[tuple[str, int, str]]:
-    """Return what is wrong with an ISA: (code, element, text)."""
-    found: list[tuple[str, int, str]] = []
-    if not isa[5].strip():
-        found.append(("ich.sender", 6, "ISA06 (interchange sender) is empty"))
-    if not isa[7].strip():
-        found.append(("ich.receiver", 8, "ISA08 (interchange receiver) is empty"))
-    if not _digits(isa[12].strip(), 9):
-        found.append(("ich.number-bad", 13, f"ISA13 is {isa[12].strip()[:20]!r}, it should be nine digits"))
-    if not _digits(isa[8].strip(), 6):
-        found.append(("ich.date", 9, f"ISA09 is {isa[8].strip()[:20]!r}, it should be a date YYMMDD"))
-    if not _digits(isa[9].strip(), 4):
-        found.append(("ich.time", 10, f"ISA10 is {isa[9].strip()[:20]!r}, it should be a time HHMM"))
-    if not _digits(isa[11].strip(), 5):
-        found.append(("ich.version", 12, f"ISA12 is {isa[11].strip()[:20]!r}, it should be a version such as 00401"))
-    if isa[14] not in ("P", "T", "I"):
-        found.append(("ich.flags", 15, f"ISA15 is {isa[14][:20]!r}, it should be P (production) or T (test)"))
-    return found
-
-
-def _digits(text: str, count: int) -> bool:
-    return len(text) == count and text.isascii() and text.isdigit()

@@ -77,10 +77,13 @@ class Junk(Struct):
 
 
 class Framer:
-    """Push cutter. `limit` bounds a segment, so that no input can fill the memory."""
+    """Push cutter. `limit` bounds a segment, so that no input can fill the memory.
 
-    def __init__(self, limit: int) -> None:
-        self._limit = limit
+    `unwrap`: line ends are removed wherever they stand, not only where lines are wrapped at the width of the ISA.
+    """
+
+    def __init__(self, limit: int, unwrap: bool = False) -> None:
+        self._limit, self._unwrap = limit, unwrap
         self._text = ""
         self._offset, self._line = 0, 1
         self._marks: Marks | None = None
@@ -153,7 +156,8 @@ class Framer:
         self._skip(found.length)
         ending = _NEWLINE.match(self._text)
         assert ending is not None
-        self._wrapped = any(code == "wrapped" for code, _ in found.oddities)
+        unwrap = self._unwrap and found.marks.terminator not in "\r\n"
+        self._wrapped = unwrap or any(code == "wrapped" for code, _ in found.oddities)
         if self._wrapped:
             self._text = self._text.replace("\r", "").replace("\n", "")
         newline = "" if found.marks.terminator in ending[0] else ending[0][:2]

@@ -2,45 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
-
-from msgspec import Struct
+from collections.abc import Iterator, Sequence
 
 from esb.edge import Part
-from esb.formats.edi.checks import check
 from esb.formats.edi.faults import Fault, errors
-from esb.formats.edi.machine import Machine
-from esb.formats.edi.patterns import Marks
-from esb.formats.edi.walker import Walk
 from esb.formats.parts import bad
 from esb.formats.x12.acknowledge import Writer, acknowledgment, set_segments, technical
-from esb.formats.x12.envelope import Group, Interchange, Verdict, isa_faults, printable, same_number
-from esb.formats.x12.framing import Framer, Junk, Opened, Run
+from esb.formats.x12.envelope import Group, Interchange, Numbers, Verdict
+from esb.formats.x12.envelope_checks import Wrong, ge_faults, gs_faults, iea_faults, isa_faults
+from esb.formats.x12.framing import Framer, Opened, Run
+from esb.formats.x12.holding import Holding
+from esb.formats.x12.options import Options
+from esb.formats.x12.refusals import Stray, junk, of_envelope, with_others
+from esb.formats.x12.transaction import Transaction
 
-STOPS = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA"})
-"""Tags that end an open transaction set, whatever its guide says."""
-
-_ENVELOPE = {"grp", "ich"}
-
-
-class Options(Struct, frozen=True):
-    """How a reader reads. `machine` finds the compiled guide of a set: (set, version, separators) -> or None.
-
-    `limit` bounds a transaction set, `segment_limit` a segment, both in bytes.
-    """
-
-    machine: Callable[[str, str, Marks], Machine | None]
-    known: Callable[[str], frozenset[str]]
-    acknowledge: str = "997"
-    ta1: str = "on-error"
-    tolerate: frozenset[str] = frozenset()
-    encoding: str = "latin-1"
-    limit: int = 64_000_000
-    segment_limit: int = 1_000_000
-    bind: bool = True
-    watch: Callable[[Opened], None] | None = None
-    """Told of every interchange that begins, before its sets are read."""
+_ENVELOPE = frozenset({"GS", "IEA", "TA1"})
+_SILENT = frozenset({"", "ISB", "ISE"})
+"""Tags between envelopes that say nothing to us: blank lines, and the deferred delivery of networks."""
 
 
 class X12Reader:
@@ -48,10 +26,13 @@ class X12Reader:
 
     def __init__(self, options: Options) -> None:
         self._options = options
-        self._framer = Framer(options.segment_limit)
+        self._framer = Framer(options.segment_limit, options.unwrap)
         self._interchange: Interchange | None = None
         self._group: Group | None = None
-        self._set: _Set | None = None
+        self._set: Transaction | None = None
+        self._stray: Stray | None = None
+        self._held: Holding | None = None
+        self._seen: dict[str, Numbers] = {}
         self._answers: list[Part] = []
         self._headers: dict[str, str] = {}
         self._writer: Writer
@@ -64,6 +45,7 @@ class X12Reader:
         parts = list(self._read(b"", final=True))
         if self._interchange is not None:
             parts += self._close_interchange("ich.eof", "the interchange ends without IEA; it was cut")
+        parts += self._end_stray()
         if not self.interchanges and not parts:
             parts.append(bad("x12", "empty", "there is nothing in it", b""))
         return parts + self._answers
@@ -72,57 +54,64 @@ class X12Reader:
         for event in self._framer.feed(data, final):
             if isinstance(event, Run):
                 yield from self._run(event)
-            elif isinstance(event, Opened):
+                continue
+            yield from self._end_stray()
+            if isinstance(event, Opened):
                 yield from self._open(event)
             else:
-                yield _junk(event)
+                yield junk(event)
 
     def _run(self, run: Run) -> Iterator[Part]:
         segments, index, known = run.segments, 0, (0, 0)
         while index < len(segments):
-            if self._interchange is None:
-                rest = run.text[run.begin(index, known) :]
-                yield self._bad(
-                    "ich.structure", "segments stand behind IEA; they were skipped", rest, *run.locate(index)
-                )
-                return
             if self._set is None:
                 yield from self._outside(segments[index], run, index)
                 if self._set is not None:
                     known = (index, run.begin(index, known))
-                    self._set.from_ = known[1]
+                    self._open_set(self._set, run, index, known[1])
                 index += 1
                 continue
-            following = self._set.walk.run(segments, index, run.locate)
-            if self._set.walk.over or following < len(segments):
-                known = (following, run.begin(following, known))
-                self._set.take(run.text[self._set.from_ : known[1]], self._options.limit)
+            index, known = self._set.run(run, index, known)
+            if self._set.walk.over or index < len(segments):
                 yield from self._close_set(self._set.walk.over)
-            index = following
         if self._set is not None:
-            self._set.take(run.text[self._set.from_ :], self._options.limit)
-            self._set.from_ = 0
+            self._set.pause(run)
 
     def _outside(self, text: str, run: Run, index: int) -> Iterator[Part]:
         """Take a segment that is in no transaction set."""
         interchange = self._interchange
-        assert interchange is not None
+        if interchange is None:
+            self._strayed(run, index, "segments stand behind IEA")
+            return
         values = text.split(interchange.marks.element)
         tag = values[0]
+        if tag in _SILENT:
+            return
+        if tag in _ENVELOPE or (tag in ("ST", "GE") and self._group is not None):
+            yield from self._end_stray()
         if tag == "ST" and self._group is not None:
-            self._open_set(values, text, run, index)
+            self._set = Transaction(self._options, interchange, self._group, self._decode)
         elif tag == "GS":
             yield from self._open_group(values, *run.locate(index))
         elif tag == "GE" and self._group is not None:
-            yield from self._close_group(values, text, run.locate(index))
+            yield from self._close_group(values, text)
         elif tag == "IEA":
-            yield from self._trailer(values, text, run.locate(index))
+            yield from self._trailer(values, text)
         elif tag == "TA1":
             yield self._ta1(values, text)
-        elif tag not in ("", "ISB", "ISE"):
+        else:
             what = "a set" if tag in ("ST", "SE") else "a group" if tag == "GE" else "an envelope"
-            reason = f"{tag[:20]!r} stands where {what} should begin; it was skipped"
-            yield self._bad("ich.structure", reason, text, *run.locate(index))
+            self._strayed(run, index, f"{tag[:20]!r} stands where {what} should begin")
+
+    def _strayed(self, run: Run, index: int, text: str) -> None:
+        if self._stray is None:
+            self._stray = Stray(text, *run.locate(index))
+        self._stray.add(run.raw[index])
+
+    def _end_stray(self) -> Iterator[Part]:
+        if self._stray is not None:
+            yield self._stray.part(self._headers)
+            self._stray = None
 
     # interchange
 
@@ -130,56 +119,68 @@ class X12Reader:
         if self._interchange is not None:
             yield from self._close_interchange("ich.eof", "the interchange ends without IEA, another ISA follows")
         self.interchanges += 1
-        if self._options.watch is not None:
-            self._options.watch(opened)
         marks, place = opened.marks, (opened.offset, opened.line)
-        self._interchange = Interchange(opened.elements, marks, opened.newline, *place)
-        self._headers = self._interchange.headers()
-        self._writer = Writer(self._interchange)
+        interchange = self._interchange = Interchange(opened.elements, marks, opened.newline, *place)
+        self._headers = interchange.headers()
+        self._writer = Writer(interchange)
+        if self._options.reject == "interchange":
+            self._held = Holding(self._options.limit)
         for code, text in opened.oddities:
-            self._fault(self._interchange.faults, code, text, "warning", place, "ISA")
-        for code, element, text in isa_faults(opened.elements):
-            self._fault(self._interchange.faults, code, text, "error", place, "ISA", element)
+            self._wrong([(code, 0, text)], "ISA", "warning")
+        self._wrong(isa_faults(opened.elements), "ISA")
+        pair = "\0".join(element.strip() for element in opened.elements[4:8])
+        if len(self._seen) < 10_000 and not self._seen.setdefault(pair, Numbers()).first_time(interchange.number):
+            text = f"interchange {interchange.number} of this sender came before in the same delivery"
+            self._wrong([("ich.duplicate", 13, text)], "ISA")
+            if errors(interchange.faults)[-1:] and interchange.faults[-1].severity == "error":
+                interchange.refused = text
 
-    def _trailer(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
+    def _trailer(self, values: list[str], text: str) -> Iterator[Part]:
         interchange = self._interchange
         assert interchange is not None
         yield from self._orphan()
-        said, number = _at(values, 1), _at(values, 2)
-        if not same_number(said, str(interchange.groups)):
-            fault = f"IEA01 says {said or 'nothing'} groups, found {interchange.groups}"
-            self._fault(interchange.faults, "ich.count", fault, "error", place, "IEA", 1)
-        if not same_number(number, interchange.number):
-            fault = f"IEA02 is {number!r}, ISA13 is {interchange.number!r}"
-            self._fault(interchange.faults, "ich.number", fault, "error", place, "IEA", 2)
+        self._wrong(iea_faults(values, interchange), "IEA")
         yield from self._close_interchange("", "", text)
 
     def _close_interchange(self, code: str, text: str, raw: str = "") -> Iterator[Part]:
-        interchange = self._interchange
+        interchange, options = self._interchange, self._options
         assert interchange is not None
         if self._set is not None:
             yield from self._close_set(proper=False)
         yield from self._orphan()
         if code:
-            place = interchange.offset, interchange.line
-            self._fault(interchange.faults, code, text, "error", place, "IEA")
+            self._wrong([(code, 0, text)], "IEA")
         found = errors(interchange.faults)
-        wanted = self._options.ta1 == "always" or (self._options.ta1 == "requested" and interchange.isa[13] == "1")
-        wanted = wanted or (self._options.ta1 == "on-error" and bool(found))
+        if options.reject == "interchange" and found:
+            interchange.refused = interchange.refused or found[0].text
+        yield from self._settle_interchange(interchange)
+        wanted = options.ta1 == "always" or (options.ta1 == "requested" and interchange.isa[13] == "1")
+        wanted = wanted or (options.ta1 == "on-error" and bool(found))
         if wanted and (interchange.business or not interchange.groups):
             # an interchange of nothing but acknowledgments is never answered
             self._answers.append(technical(interchange))
         self._interchange = None
         if found:
-            label = f"interchange {interchange.number or '?'}"
-            yield self._envelope_part(interchange.faults, label, raw)
+            yield of_envelope(interchange.faults, f"interchange {interchange.number or '?'}", raw, self._headers)
+
+    def _settle_interchange(self, interchange: Interchange) -> Iterator[Part]:
+        """Give or refuse what was held for the interchange, and answer its groups."""
+        held, self._held = self._held, None
+        if held is not None:
+            yield from held.doom(interchange.refused) if interchange.refused else held.release()
+        for group in interchange.answered:
+            group.refused = group.refused or (held.doomed if held is not None else "")
+            self._answer(interchange, group)
+
+    def _answer(self, interchange: Interchange, group: Group) -> None:
+        # an interchange that is refused by its TA1 was not looked into: its groups have no answers of their own
+        if not interchange.refused and self._options.acknowledge != "none":
+            self._answers.append(acknowledgment(interchange, group, self._options.acknowledge))
 
     def _orphan(self) -> Iterator[Part]:
         """Close a group that has no trailer."""
         if self._group is not None:
-            group = self._group
-            text = f"group {group.number or '?'} ends without GE"
-            self._fault(group.faults, "grp.no-trailer", text, "error", (group.offset, group.line), "GE")
+            self._wrong([("grp.no-trailer", 0, f"group {self._group.number or '?'} ends without GE")], "GE")
             yield from self._end_group("")
 
     # group
@@ -194,115 +195,76 @@ class X12Reader:
         group = self._group = Group(gs, offset, line, interchange.groups)
         interchange.business = interchange.business or gs[0] != "FA"
         self._headers = {**interchange.headers(), **group.headers()}
-        key = f"{gs[0]} {group.number.lstrip('0')}"
-        if not (group.number.isascii() and group.number.isdigit() and len(group.number) <= 9):
-            fault = f"GS06 is {group.number[:20]!r}, it should be a number of up to nine digits"
-            self._fault(group.faults, "grp.number-bad", fault, "error", (offset, line), "GS", 6)
-        elif key in interchange.group_numbers:
-            fault = f"GS06 {group.number} comes twice in the interchange"
-            self._fault(group.faults, "grp.duplicate", fault, "error", (offset, line), "GS", 6)
-        interchange.group_numbers.add(key)
+        if self._options.reject == "group":
+            self._held = Holding(self._options.limit)
         group.known = self._options.known(group.version)
-        if not group.known:
-            fault = f"GS08 {group.version[:20]!r} is a version that we do not read"
-            self._fault(group.faults, "grp.version", fault, "error", (offset, line), "GS", 8)
+        self._wrong(gs_faults(group, interchange), "GS")
 
-    def _close_group(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
+    def _close_group(self, values: list[str], text: str) -> Iterator[Part]:
         group = self._group
         assert group is not None
-        said, number = _at(values, 1), _at(values, 2)
-        group.declared = said
-        if not same_number(said, str(group.received)):
-            fault = f"GE01 says {said or 'nothing'} sets, found {group.received}"
-            self._fault(group.faults, "grp.count", fault, "error", place, "GE", 1)
-        if not same_number(number, group.number):
-            fault = f"GE02 is {number!r}, GS06 is {group.number!r}"
-            self._fault(group.faults, "grp.number", fault, "error", place, "GE", 2)
+        group.declared = values[1] if len(values) > 1 else ""
+        self._wrong(ge_faults(values, group), "GE")
         yield from self._end_group(text)
 
     def _end_group(self, raw: str) -> Iterator[Part]:
-        group, interchange = self._group, self._interchange
+        group, interchange, options = self._group, self._interchange, self._options
         assert group is not None and interchange is not None
-        if group.gs[0].strip() != "FA" and self._options.acknowledge != "none":
-            self._answers.append(acknowledgment(interchange, group, self._options.acknowledge))
+        found = errors(group.faults)
+        if self._held is not None and found:
+            yield from self._held.doom(f"its group is refused: {found[0].text}")
+        if options.reject == "group" and self._held is not None:
+            group.refused = self._held.doomed
+            yield from self._held.release()
+            self._held = None
+        if group.gs[0].strip() != "FA":
+            if options.reject == "interchange":
+                interchange.answered.append(group)
+            else:
+                self._answer(interchange, group)
         self._group = None
-        if errors(group.faults):
-            yield self._envelope_part(group.faults, f"group {group.number or '?'}", raw)
+        if found:
+            yield of_envelope(group.faults, f"group {group.number or '?'}", raw, self._headers)
         self._headers = interchange.headers()
 
     # transaction set
 
-    def _open_set(self, values: list[str], text: str, run: Run, index: int) -> None:
+    def _open_set(self, current: Transaction, run: Run, index: int, begin: int) -> None:
         interchange, group = self._interchange, self._group
         assert interchange is not None and group is not None
         self.sets += 1
         group.received += 1
-        options, name, number = self._options, _at(values, 1), _at(values, 2)
-        if name not in group.machines and len(group.machines) < 100:
-            group.machines[name] = options.machine(name, group.version, interchange.marks)
-        machine = group.machines.get(name)
-        supported = machine is not None
-        if machine is None:
-            machine = options.machine("", group.version, interchange.marks)
-            assert machine is not None
-        walk = Walk(machine, group.known, STOPS, self._decode, options.tolerate, bind=options.bind)
-        walk.context = (interchange.number, group.number, number)
-        self._set = _Set(walk, name, number, _at(values, 3))
-        walk.open(text, run.locate, index)
-        if not supported:
-            version = group.version[:20] or "?"
-            walk.fault(
-                "set.unsupported",
-                f"there is no guide for set {name[:10]!r} in version {version!r}",
-                tag="ST",
-                element=1,
-            )
-        if not group.numbers.first_time(number):
-            walk.fault("set.duplicate", f"ST02 {number!r} comes twice in the group", tag="ST", element=2, value=number)
+        current.open(run.segments[index].split(interchange.marks.element), run, index, begin)
 
     def _close_set(self, proper: bool) -> Iterator[Part]:
         current, group, interchange = self._set, self._group, self._interchange
         assert current is not None and group is not None and interchange is not None
         self._set = None
-        walk = current.walk
-        if not proper:
-            walk.close()
-            walk.fault("set.no-trailer", f"set {current.number or '?'} ends without SE", tag="SE")
+        verdict = current.close(proper)
+        group.accepted += verdict.code != "R"
+        group.noted += verdict.code == "E"
+        self._say(group, verdict)
+        part = current.part(verdict, self._headers)
+        if interchange.refused:
+            yield with_others(part, interchange.refused)
+        elif self._held is None:
+            yield part
         else:
-            self._check_trailer(walk, current)
-        walk.close()
-        if current.overfull:
-            walk.fault("set.too-large", f"the set is larger than {self._options.limit} bytes; raise limit:")
-        document = walk.finish()
-        if not walk.failed and self._options.bind:
-            check(walk, document)
-        noted = bool(walk.faults) and any(fault.severity == "warning" for fault in walk.faults)
-        code = "R" if walk.failed else "E" if noted else "A"
-        group.accepted += code != "R"
-        group.noted += code == "E"
-        if self._options.acknowledge != "none":
-            verdict = Verdict(current.name, current.number, code, walk.faults, current.guide)
-            group.answer.write(set_segments(verdict, self._writer, self._options.acknowledge))
-        yield self._part(current, document, code)
+            yield from self._held.add(part)
+            if verdict.code == "R":
+                reason = f"its {self._options.reject} is refused: set {current.number[:20]} of it is wrong"
+                yield from self._held.doom(reason)
 
-    def _check_trailer(self, walk: Walk, current: _Set) -> None:
-        said, number = _at(walk.trailer, 1), _at(walk.trailer, 2)
-        if not same_number(said, str(walk.count)):
-            text = f"SE01 says {said or 'nothing'} segments, found {walk.count}"
-            walk.fault("set.count", text, tag="SE", element=1, value=said)
-        if number.strip() != current.number.strip():
-            walk.fault(
-                "set.number", f"SE02 is {number!r}, ST02 is {current.number!r}", tag="SE", element=2, value=number
-            )
-
-    def _part(self, current: _Set, document: Any, code: str) -> Part:
-        number, name = printable(current.number), printable(current.name)
-        headers = {**self._headers, "edi_set": name, "edi_transaction": number}
-        raw = current.raw()
-        findings = tuple(fault.finding() for fault in current.walk.faults) if current.walk.faults else ()
-        if code != "R":
-            return Part(document, raw, findings=findings, envelope=headers)
-        return Part(None, raw, _sentence(current.walk.faults, current.walk.untold, f"ST {number}"), findings, headers)
+    def _say(self, group: Group, verdict: Verdict) -> None:
+        """Write what the acknowledgment says of a set."""
+        kind = self._options.acknowledge
+        if kind == "none":
+            return
+        group.answer.write(set_segments(verdict, self._writer, kind, group.told < self._options.limits.answer))
+        group.told += len(verdict.faults)
+        if self._options.reject != "set":
+            refused = Verdict(verdict.set, verdict.number, "R", [], verdict.guide)
+            group.refusal.write(set_segments(refused, self._writer, kind))
 
     # the rest
 
@@ -321,78 +283,14 @@ class X12Reader:
         except UnicodeDecodeError:
             return raw.decode(self._options.encoding, "replace")
 
-    def _fault(
-        self,
-        faults: list[Fault],
-        code: str,
-        text: str,
-        severity: str,
-        place: tuple[int, int],
-        tag: str,
-        element: int = 0,
-    ) -> None:
-        assert self._interchange is not None
-        if code in self._options.tolerate:
-            severity = "warning"
-        number = self._interchange.number
-        group = self._group.number if self._group is not None and code.startswith("grp") else ""
-        faults.append(Fault(code, text, severity, *place, interchange=number, group=group, tag=tag, element=element))
-
-    def _bad(self, code: str, text: str, raw: str, offset: int, line: int) -> Part:
-        fault = Fault(code, text, "error", offset, line)
-        return Part(
-            None, raw.encode("latin-1"), _sentence([fault], 0, f"line {line}"), (fault.finding(),), self._headers
-        )
-
-    def _envelope_part(self, faults: list[Fault], label: str, raw: str) -> Part:
-        """Return the bad part for a fault of the envelope: its documents have gone their way, people must know."""
-        findings = tuple(fault.finding() for fault in faults)
-        return Part(None, raw.encode("latin-1"), _sentence(faults, 0, label), findings, self._headers)
-
-
-class _Set:
-    """An open transaction set: its walk, and its bytes as they came."""
-
-    def __init__(self, walk: Walk, name: str, number: str, guide: str) -> None:
-        self.walk, self.name, self.number, self.guide = walk, name, number, guide
-        self.from_ = 0
-        self.overfull = False
-        self._pieces: list[str] = []
-        self._size = 0
-
-    def take(self, text: str, limit: int) -> None:
-        """Keep its bytes, up to a limit; above it the document is given up too."""
-        self._size += len(text)
-        if self._size > limit:
-            self.overfull = self.walk.failed = True
-            self._pieces = [piece[:4096] for piece in self._pieces[:1]]
-            self.walk.forget()
-        else:
-            self._pieces.append(text)
-
-    def raw(self) -> bytes:
-        """Return its bytes, from ST to SE."""
-        text = self._pieces[0] if len(self._pieces) == 1 else "".join(self._pieces)
-        return text.encode("latin-1").lstrip(b" \t\r\n\x00\x1a")
-
-
-def _junk(junk: Junk) -> Part:
-    begins = junk.text[:30]
-    text = (
-        f"line {junk.line}: this is not X12: {junk.reason}; it begins with {begins!r} ({junk.size} bytes were skipped)"
-    )
-    return bad("x12", "unreadable", text, junk.text.encode("latin-1"), junk.line, junk.offset)
-
-
-def _sentence(faults: Sequence[Fault], untold: int, label: str) -> str:
-    """Return the first error and how many more there are, for people."""
-    found = errors(list(faults))
-    first = found[0]
-    place = f"{label}, segment {first.segment}" if first.segment else label
-    more = len(found) - 1 + untold
-    others = f" (and {more} more faults)" if more else ""
-    return f"x12: {first.text} ({place}){others}; ask the partner to resend"
-
-
-def _at(values: Sequence[str], index: int) -> str:
-    return values[index] if index < len(values) else ""
+    def _wrong(self, found: Sequence[Wrong], tag: str, severity: str = "error") -> None:
+        """Note faults of the envelope where it begins; tolerated ones are warnings."""
+        interchange, group = self._interchange, self._group
+        assert interchange is not None
+        for code, element, text in found:
+            of_group = code.startswith("grp") and group is not None
+            level = group if of_group and group is not None else interchange
+            told = "warning" if code in self._options.tolerate else severity
+            number = group.number if of_group and group is not None else ""
+            detail = {"interchange": interchange.number, "group": number, "tag": tag, "element": element}
+            level.faults.append(Fault(code, text, told, level.offset, level.line, **detail))  # type: ignore[arg-type]

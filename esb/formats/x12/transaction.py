@@ -1,0 +1,127 @@
+"""One transaction set of X12 on its way through the reader: walked, kept, closed, and what it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from esb.edge import Part
+from esb.formats.edi.checks import check
+from esb.formats.edi.kept import Kept
+from esb.formats.edi.walker import Walk
+from esb.formats.x12.envelope import Group, Interchange, Verdict, printable
+from esb.formats.x12.envelope_checks import at, se_faults, st_faults
+from esb.formats.x12.framing import Run
+from esb.formats.x12.options import Options
+from esb.formats.x12.refusals import sentence
+
+STOPS = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA"})
+"""Tags that end an open transaction set, whatever its guide says."""
+
+
+class Transaction:
+    """An open transaction set: its walk, its bytes, and its segments if they are carried without a guide."""
+
+    def __init__(self, options: Options, interchange: Interchange, group: Group, decode: Any) -> None:
+        self._options, self._interchange, self._group, self._decode = options, interchange, group, decode
+        self._kept = Kept(options.limit if options.bind else 0)
+        self._carried: list[str] | None = None
+        self._from = 0
+        self.walk: Walk
+        self.name = self.number = self.guide = ""
+
+    def open(self, values: list[str], run: Run, index: int, begin: int) -> None:
+        """Take the ST; `begin` = where it stands in the run's text."""
+        group, options, self._from = self._group, self._options, begin
+        self.name, self.number, self.guide = at(values, 1), at(values, 2), at(values, 3)
+        marks = self._interchange.marks
+        if self.name not in group.machines and len(group.machines) < 100:
+            known = options.machine(self.name, group.version, marks) if group.known else None
+            group.machines[self.name] = known
+        machine = group.machines.get(self.name)
+        supported = machine is not None
+        if machine is None:
+            machine = options.machine("", group.version, marks)
+            assert machine is not None
+        self.walk = Walk(
+            machine, group.known, STOPS, self._decode, options.tolerate, bind=options.bind, limits=options.limits
+        )
+        self.walk.context = (self._interchange.number, group.number, self.number)
+        self.walk.open(run.segments[index], run.locate, index)
+        self._check_header(values, supported)
+        if not supported:
+            self._carried = [run.segments[index]] if options.carry and options.bind else None
+
+    def _check_header(self, values: list[str], supported: bool) -> None:
+        walk, wrong = self.walk, st_faults(self.name, self.number)
+        if wrong:
+            # the set's own codes say it; notes on the elements of its ST would say it twice
+            elements = {element for _, element, _ in wrong}
+            walk.faults = [fault for fault in walk.faults if fault.element not in elements]
+        for code, element, text in wrong:
+            walk.fault(code, text, tag="ST", element=element, value=at(values, element)[:100])
+        if not supported and not any(element == 1 for _, element, _ in wrong):
+            version = self._group.version[:20] or "?"
+            text = f"there is no guide for set {self.name[:10]!r} in version {version!r}"
+            walk.fault("set.unsupported", text, tag="ST", element=1)
+        if not self._group.numbers.first_time(self.number):
+            text = f"ST02 {self.number!r} comes twice in the group"
+            walk.fault("set.duplicate", text, tag="ST", element=2, value=self.number)
+
+    def run(self, run: Run, index: int, known: tuple[int, int]) -> tuple[int, tuple[int, int]]:
+        """Take segments from `index`; return the first that is not its own, and where a known one begins."""
+        following = self.walk.run(run.segments, index, run.locate)
+        if self._carried is not None and not self._kept.overfull:
+            self._carried += run.segments[index:following]
+        if self.walk.over or following < len(run.segments):
+            known = (following, run.begin(following, known))
+            self._kept.take(run.text[self._from : known[1]])
+            self._from = known[1]
+        return following, known
+
+    def pause(self, run: Run) -> None:
+        """Keep the rest of a run; the set goes on in the next."""
+        self._kept.take(run.text[self._from :])
+        self._from = 0
+        if self._kept.overfull and self._options.bind:
+            self.walk.failed = True
+            self.walk.forget()
+            self._carried = None
+
+    def close(self, proper: bool) -> Verdict:
+        """End it; `proper` = with an SE."""
+        walk, document = self.walk, None
+        if proper:
+            for code, element, text in se_faults(walk.trailer, walk.count, self.number):
+                walk.fault(code, text, tag="SE", element=element, value=at(walk.trailer, element)[:100])
+        walk.close()
+        if not proper:
+            walk.fault("set.no-trailer", f"set {self.number[:20] or '?'} ends without SE", tag="SE")
+        if self._kept.overfull and self._options.bind:
+            walk.fault("set.too-large", f"the set is larger than {self._options.limit} bytes; raise limit:")
+        document = walk.finish()
+        if not walk.failed and self._options.bind:
+            check(walk, document)
+        noted = any(fault.severity == "warning" for fault in walk.faults)
+        code = "R" if walk.failed else "E" if noted else "A"
+        return Verdict(self.name, self.number, code, walk.faults, self.guide)
+
+    def part(self, verdict: Verdict, headers: Mapping[str, str]) -> Part:
+        """Return what it becomes: a document, or an exception with its bytes."""
+        walk = self.walk
+        envelope = {**headers, "edi_set": printable(self.name), "edi_transaction": printable(self.number)}
+        findings = tuple(fault.finding() for fault in walk.faults) if walk.faults else ()
+        raw = self._kept.raw()
+        if verdict.code != "R":
+            return Part(walk.document, raw, findings=findings, envelope=envelope)
+        if self._carried is not None and not self._kept.overfull:
+            return Part(self._plain(raw), raw, findings=findings, envelope=envelope)
+        return Part(None, raw, sentence(walk.faults, walk.untold, f"ST {self.number}"), findings, envelope)
+
+    def _plain(self, raw: bytes) -> dict[str, Any]:
+        """Return a set that has no guide as a document: its segments, element by element, and its text."""
+        assert self._carried is not None
+        mark = self._interchange.marks.element
+        segments = [self._decode(segment).split(mark) for segment in self._carried]
+        text = self._decode(raw.decode("latin-1"))
+        return {"set": self.name, "version": self._group.version, "segments": segments, "raw": text}
