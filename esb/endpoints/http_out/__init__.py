@@ -2,62 +2,23 @@
 
 from __future__ import annotations
 
-from base64 import b64encode
-from collections.abc import Callable, Mapping
 from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, field_validator, model_validator
-from yarl import URL
 
 from esb.endpoints.http_out.answers import OnConflict, Reading
+from esb.endpoints.http_out.auth import NOBODY, OutAuth
 from esb.endpoints.http_out.client import Client
-from esb.endpoints.http_out.sink import Call, HttpSink, Probe
+from esb.endpoints.http_out.destination import Destination, Networks
+from esb.endpoints.http_out.gone import Gone
+from esb.endpoints.http_out.guard import Guard
+from esb.endpoints.http_out.pacing import LimitEach, Pacing
+from esb.endpoints.http_out.replies import AnswerSpec, Replies
+from esb.endpoints.http_out.signing import HEADER, Sign
+from esb.endpoints.http_out.sink import Call, Door, HttpSink, Probe
+from esb.endpoints.http_out.tls import Tls
 from esb.endpoints.http_out.urls import url_fault
-from esb.specs import Condition, Duration, Effect, EndpointSpec, Secret, Size, Spec, Value, World
-
-_HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
-
-
-class Basic(Spec):
-    """A user and a password (RFC 7617)."""
-
-    user: str = Field(min_length=1, pattern="^[^:]+$", description="The user name.")
-    password: Secret = Field(description="The password.")
-
-
-class OutApiKey(Spec):
-    """A key in a header."""
-
-    header: str = Field("X-API-Key", pattern=_HEADER, description="The header that holds the key.")
-    key: Secret = Field(description="The key.")
-
-
-class OutAuth(Spec):
-    """How we prove who we are: one way."""
-
-    bearer: Secret | None = Field(None, description="A token for the Authorization header.")
-    basic: Basic | None = Field(None, description="A user and a password.")
-    api_key: OutApiKey | None = Field(None, description="A key in a header.")
-
-    @model_validator(mode="after")
-    def _one_way(self) -> OutAuth:
-        if len([each for each in (self.bearer, self.basic, self.api_key) if each is not None]) != 1:
-            raise ValueError("write one of: bearer, basic, api_key")
-        return self
-
-    def secrets(self, world: World) -> tuple[str, ...]:
-        """Return the values that must not be quoted. Raises DefinitionError if one is missing."""
-        found = [self.bearer, self.basic and self.basic.password, self.api_key and self.api_key.key]
-        return tuple(world.secret(each) for each in found if each)
-
-    def headers(self, world: World) -> Mapping[str, str]:
-        """Return the headers; secrets are read at every call, so that a new one needs no restart."""
-        if self.bearer:
-            return {"Authorization": f"Bearer {world.secret(self.bearer)}"}
-        if self.basic:
-            pair = f"{self.basic.user}:{world.secret(self.basic.password)}"
-            return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
-        return {self.api_key.header: world.secret(self.api_key.key)} if self.api_key else {}
+from esb.specs import Condition, Duration, Effect, EndpointSpec, Size, Spec, Value, World
 
 
 class HttpProbe(Spec):
@@ -79,28 +40,42 @@ class HttpOut(EndpointSpec):
 
     delivers: ClassVar[bool] = True
     type: Literal["http_out"]
-    url: str = Field(description="The address; paths of questions and probes are joined to it.")
+    url: Value = Field(description="The address; paths of questions and probes are joined to it.")
+    hosts: tuple[Annotated[str, Field(min_length=1)], ...] = Field(
+        (), description='Hosts that a url with expressions may lead to, as globs: "*.partner.example".'
+    )
+    networks: Networks | None = Field(
+        None, description="Networks inside that may be reached, e.g. 10.1.0.0/16; written, all others are closed."
+    )
     path: Value | None = Field(None, description='Joined to the url for each message: "/{{ message.id }}".')
     method: Literal["POST", "PUT", "PATCH", "DELETE"] = Field("POST", description="The method that delivers.")
-    headers: dict[Annotated[str, Field(pattern=_HEADER)], Value] = Field(
+    headers: dict[Annotated[str, Field(pattern=HEADER)], Value] = Field(
         default_factory=dict, description="More headers; values may hold expressions."
     )
     auth: OutAuth | None = Field(None, description="How we prove who we are.")
+    sign: Sign | None = Field(None, description="How calls are signed.")
+    tls: Tls | None = Field(None, description="Our certificate, and whom we trust.")
     content_type: str = Field("", description="Media type of the body; default: that of the format.")
     timeout: Duration = Field(30.0, gt=0, description="Longest time of a call, from connecting to the answer's end.")
     expect: tuple[Annotated[int, Field(ge=200, le=599)], ...] = Field(
         (), description="Statuses that mean done; default: any 2xx."
     )
     conflict: OnConflict = Field("rejected", description="What a 409 means: it has it already (done), or it said no.")
-    idempotency_header: str = Field("Idempotency-Key", pattern=_HEADER, description="The header that holds the key.")
+    gone: Literal["disable", "rejected"] | None = Field(
+        None,
+        description="What a 410 means: send nothing more, or it said no; default: disable where webhooks are signed.",
+    )
+    answer: AnswerSpec | None = Field(None, description="What is read from the JSON that answers a delivery.")
+    limit_each: LimitEach | None = Field(None, description="A rate that every key (customer, shop) has for itself.")
+    idempotency_header: str = Field("Idempotency-Key", pattern=HEADER, description="The header that holds the key.")
     effect: HttpEffect | None = Field(None, description="What to do when an outcome is unknown.")
     cache: Duration = Field(0.0, description="How old an answer to a question may be; default: always ask.")
     max_answer: Size = Field(1_000_000, gt=0, description="Longer answers to questions are refused.")
 
     @field_validator("url")
     @classmethod
-    def _usable(cls, url: str) -> str:
-        if fault := url_fault(url):
+    def _usable(cls, url: Value) -> Value:
+        if url.kind == "literal" and (fault := url_fault(str(url.source))):
             raise ValueError(fault)
         return url
 
@@ -114,14 +89,22 @@ class HttpOut(EndpointSpec):
                 raise ValueError("Authorization is written under auth:, as a reference to a secret")
         return headers
 
+    @model_validator(mode="after")
+    def _bounded(self) -> HttpOut:
+        fixed = self.url.kind == "literal"
+        if fixed == bool(self.hosts):
+            raise ValueError('a url with expressions needs hosts: ["*.partner.example"], a written one has none')
+        if "*" in self.hosts and (self.auth is not None or (self.tls is not None and self.tls.key is not None)):
+            raise ValueError("credentials would go to any host; write under hosts: who may get them")
+        return self
+
     def sink(self, name: str, world: World) -> HttpSink:
         """Return the delivery side, which also answers asks. Raises DefinitionError if a secret is missing."""
-        secrets = self.auth.secrets(world) if self.auth else ()
-        effect = self.effect
+        effect, clock = self.effect, world.clock
         probe = effect.probe if effect else None
+        destination = Destination(self.url, self.hosts)
         call = Call(
-            url=URL(self.url),
-            credentials=self._credentials(world),
+            destination=destination,
             method=self.method,
             path=self.path,
             headers=self.headers,
@@ -132,10 +115,23 @@ class HttpOut(EndpointSpec):
             max_answer=self.max_answer,
             cache=self.cache,
         )
-        reading = Reading(frozenset(self.expect), self.conflict, secrets=secrets)
-        client = Client(self.timeout, self.concurrency, fresh=bool(effect and effect.never_repeat))
-        return HttpSink(call, reading, client, world.clock)
+        client = Client(
+            self.timeout,
+            self.concurrency,
+            fresh=bool(effect and effect.never_repeat),
+            guard=Guard(not destination.fixed or self.networks is not None, self.networks or ()),
+            tls=self.tls.context(world) if self.tls else None,
+        )
+        door = Door(
+            credentials=self.auth.credentials(world, client, clock) if self.auth else NOBODY,
+            signer=self.sign.signer(world) if self.sign else None,
+            pacing=Pacing(self.limit_each, clock) if self.limit_each else None,
+            gone=Gone(world.state, name, world.log) if self._disables() else None,
+            replies=Replies(self.answer) if self.answer else None,
+        )
+        return HttpSink(call, Reading(frozenset(self.expect), self.conflict), client, door, clock)
 
-    def _credentials(self, world: World) -> Callable[[], Mapping[str, str]]:
-        auth = self.auth
-        return (lambda: auth.headers(world)) if auth else dict
+    def _disables(self) -> bool:
+        if self.gone is not None:
+            return self.gone == "disable"
+        return self.sign is not None and self.sign.standard is not None

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import ssl
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import SimpleNamespace
 
@@ -11,7 +12,8 @@ import aiohttp
 from yarl import URL
 
 from esb.endpoints.http_out.answers import Answered
-from esb.errors import EndpointError, UnknownOutcomeError
+from esb.endpoints.http_out.guard import OPEN, CheckedResolver, ForbiddenAddressError, Guard
+from esb.errors import EndpointError, EsbError, RejectedError, UnknownOutcomeError
 
 _CONNECT = 5.0
 _KEEP_ALIVE = 15.0
@@ -34,12 +36,15 @@ class Client:
     """Sends requests, at most `pool` at a time. `fresh`: every call gets its own connection.
 
     On a kept connection a server may hang up at the moment we write, and then nobody knows whether it read the call;
-    endpoints whose effects must never be repeated pay for a connection each instead.
+    endpoints whose effects must never be repeated pay for a connection each instead. `tls` gives the context of today,
+    `guard` says which addresses may be connected to.
     """
 
     timeout: float = 30.0
     pool: int = 16
     fresh: bool = False
+    guard: Guard = OPEN
+    tls: Callable[[], ssl.SSLContext] | None = None
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
 
     async def send(self, request: Request) -> Answered:
@@ -47,6 +52,7 @@ class Client:
 
         Raises:
             UnknownOutcomeError: The request left and no answer came.
+            RejectedError: The guard refuses the address.
             EndpointError: It did not leave, or it was safe.
         """
         sent = SimpleNamespace(left=False)
@@ -56,7 +62,7 @@ class Client:
         except TimeoutError as error:
             raise _cut(request, sent.left, f"no answer within {self.timeout:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            raise _cut(request, sent.left, _reason(error)) from error
+            raise _failure(request, sent.left, error) from error
 
     async def close(self) -> None:
         """Close all connections."""
@@ -65,12 +71,14 @@ class Client:
             self._session = None
 
     async def _exchange(self, request: Request, sent: SimpleNamespace) -> Answered:
+        self.guard.check(request.url.host or "")
         async with self._opened().request(
             request.method,
             request.url,
             data=request.body,
             headers=request.headers,
             allow_redirects=False,
+            ssl=self.tls() if self.tls is not None else True,
             trace_request_ctx=sent,
         ) as response:
             body, whole = await _read(response, request.limit)
@@ -82,7 +90,7 @@ class Client:
         if self._session is None:
             keep = {"force_close": True} if self.fresh else {"keepalive_timeout": _KEEP_ALIVE}
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(limit=self.pool, **keep),
+                connector=aiohttp.TCPConnector(limit=self.pool, resolver=CheckedResolver(self.guard), **keep),
                 timeout=aiohttp.ClientTimeout(total=None, sock_connect=min(_CONNECT, self.timeout)),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,
@@ -118,6 +126,15 @@ def _tracing() -> aiohttp.TraceConfig:
 
     tracing.on_request_headers_sent.append(leaving)
     return tracing
+
+
+def _failure(request: Request, left: bool, error: Exception) -> EsbError:
+    forbidden = error if isinstance(error, ForbiddenAddressError) else error.__cause__
+    if isinstance(forbidden, ForbiddenAddressError):
+        return RejectedError(f"{forbidden}; if it may be reached, write its network under networks:")
+    if isinstance(error, aiohttp.InvalidURL):
+        return RejectedError(f"the address {error} cannot be used")
+    return _cut(request, left, _reason(error))
 
 
 def _cut(request: Request, left: bool, reason: str) -> EndpointError:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,11 +11,17 @@ from yarl import URL
 from esb.edge import Delivered
 from esb.endpoints.http_out.answers import Answered, Reading, outcome
 from esb.endpoints.http_out.asks import Shared
+from esb.endpoints.http_out.auth import NOBODY, Credentials
 from esb.endpoints.http_out.client import Client, Request
+from esb.endpoints.http_out.destination import Destination
+from esb.endpoints.http_out.gone import Gone
+from esb.endpoints.http_out.pacing import Pacing
+from esb.endpoints.http_out.replies import Replies
+from esb.endpoints.http_out.signing import Signer
 from esb.endpoints.http_out.urls import join
 from esb.endpoints.outgoing import readable, rendered, wire_bytes
 from esb.envelope import decode_document, encode_document
-from esb.errors import EndpointError, FormatError, RejectedError
+from esb.errors import EndpointError, FormatError, RejectedError, ThrottledError
 from esb.expressions import Expression, scope_of
 from esb.message import Message
 from esb.ports import Clock
@@ -35,14 +41,13 @@ class Probe:
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """What is sent. `path` is rendered from the message and joined to `url`; `credentials` are headers.
+    """What is sent. `path` is rendered from the message and joined to the address.
 
     `key` gives the idempotency key where it is not the bus's own; `max_answer` bytes of a document that answers a
     question; `cache` seconds that such an answer is kept if the question does not say.
     """
 
-    url: URL
-    credentials: Callable[[], Mapping[str, str]]
+    destination: Destination
     method: str = "POST"
     path: Expression | None = None
     headers: Mapping[str, Expression] | None = None
@@ -54,14 +59,26 @@ class Call:
     cache: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class Door:
+    """What a call passes on its way out and its answer on its way in."""
+
+    credentials: Credentials = NOBODY
+    signer: Signer | None = None
+    pacing: Pacing | None = None
+    gone: Gone | None = None
+    replies: Replies | None = None
+
+
 class HttpSink:
     """Delivers messages to one address, and answers questions about what stands there."""
 
-    def __init__(self, call: Call, reading: Reading, client: Client, clock: Clock) -> None:
+    def __init__(self, call: Call, reading: Reading, client: Client, door: Door, clock: Clock) -> None:
         self._call = call
         self._reading = reading
         self._asking = replace(reading, expect=frozenset(), safe=True)
         self._client = client
+        self._door = door
         self._clock = clock
         self._shared = Shared(clock)
 
@@ -69,18 +86,50 @@ class HttpSink:
         """Send the message's bytes as they are.
 
         Raises:
-            RejectedError: The receiver said no, or the address cannot be rendered.
-            ThrottledError: It asks to slow down.
+            RejectedError: The receiver said no, or the address cannot be rendered or is not allowed.
+            ThrottledError: It asks to slow down, or this key's rate is used up.
             UnknownOutcomeError: The request left and no answer came.
             EndpointError: Nothing was applied.
         """
-        call, seen = self._call, readable(message)
+        call, door, seen = self._call, self._door, readable(message)
+        if door.gone is not None:
+            door.gone.check()
+        base = call.destination.of(seen)
         headers = {"Content-Type": call.content_type or _media_type(message), **self._headers(seen)}
         if call.key_header:
             headers[call.key_header] = _header(rendered(call.key, seen, "the key") if call.key else key, "the key")
-        url = join(call.url, rendered(call.path, seen, "path")) if call.path else call.url
-        request = Request(call.method, url, {**headers, **call.credentials()}, wire_bytes(message))
-        return outcome(await self._client.send(request), self._reading, self._clock.now())
+        url = join(base, rendered(call.path, seen, "path")) if call.path else base
+        if door.pacing is not None:
+            await door.pacing.turn(seen)
+        answered = await self._send(Request(call.method, url, headers, wire_bytes(message)), key)
+        if answered.status == 410 and door.gone is not None:
+            raise door.gone.disable(f"the receiver answered {answered.title}", self._clock.now())
+        return self._read(answered, seen)
+
+    def _read(self, answered: Answered, seen: Message) -> Delivered:
+        door, reading = self._door, self._reading
+        secrets = () if answered.status < 300 and door.replies is None else door.credentials.secrets()
+        try:
+            done = outcome(answered, replace(reading, secrets=secrets) if secrets else reading, self._clock.now())
+        except ThrottledError as error:
+            if door.pacing is not None and error.retry_after:
+                door.pacing.pause(seen, error.retry_after)
+            raise
+        return done if door.replies is None else door.replies.read(answered, seen, secrets)
+
+    async def _send(self, request: Request, name: str = "") -> Answered:
+        """Send a request with our credentials and, if it delivers `name`, our signature; once more if they had run out.
+
+        A 401 says that nothing was applied, so that the second call repeats nothing.
+        """
+        door = self._door
+        for last in (False, True):
+            proof = await door.credentials.headers()
+            signed = door.signer(request.body or b"", name, self._clock.now()) if door.signer and name else {}
+            answered = await self._client.send(replace(request, headers={**request.headers, **signed, **proof}))
+            if last or answered.status != 401 or not door.credentials.refused(proof):
+                return answered
+        raise AssertionError("the second answer has been returned")
 
     async def applied(self, message: Message, key: str) -> bool | None:
         """Return what the probe says: True if it is there, False if not, None if the answer does not tell.
@@ -91,11 +140,12 @@ class HttpSink:
         probe = self._call.probe
         if probe is None:
             return None
-        answered = await self._get(rendered(probe.get, readable(message), "probe"))
+        seen = readable(message)
+        answered = await self._get(self._call.destination.of(seen), rendered(probe.get, seen, "probe"))
         if answered.status in {404, 410}:
             return False
         if answered.status == 429 or answered.status >= 500:
-            outcome(answered, self._asking, self._clock.now())
+            outcome(answered, self._private(), self._clock.now())
         if not 200 <= answered.status < 300:
             return None
         document = _document(answered)
@@ -113,7 +163,7 @@ class HttpSink:
             EndpointError: It cannot be asked now.
         """
         method, path, body = request.get("method", "GET"), request["path"], request.get("body")
-        join(self._call.url, path)
+        join(self._call.destination.written, path)
         if method not in _SAFE:
             return await self._fetch(method, path, body)
         keep = request.get("cache") or self._call.cache
@@ -122,12 +172,16 @@ class HttpSink:
 
     async def check(self) -> str:
         """Ask whether the server answers at all, by HEAD, which changes nothing. Raises EndpointError if not."""
-        call = self._call
-        answered = await self._client.send(Request("HEAD", call.url, call.credentials(), safe=True, limit=0))
+        if self._door.gone is not None:
+            self._door.gone.check()
+        if not self._call.destination.fixed:
+            return "its addresses come from messages; there is none to look at"
+        url = self._call.destination.written
+        answered = await self._send(Request("HEAD", url, {}, safe=True, limit=0))
         refused = {401: "the credentials are refused", 403: "the credentials may not do this"}
         if answered.status in refused:
-            raise EndpointError(f"{call.url.origin()} answered {answered.title}: {refused[answered.status]}")
-        return f"{call.url.origin()} answers ({answered.title} to HEAD)"
+            raise EndpointError(f"{url.origin()} answered {answered.title}: {refused[answered.status]}")
+        return f"{url.origin()} answers ({answered.title} to HEAD)"
 
     async def close(self) -> None:
         """Close the connections."""
@@ -135,24 +189,27 @@ class HttpSink:
         await self._client.close()
 
     async def _fetch(self, method: str, path: str, body: Any) -> Any:
-        answered = await self._get(path, method, body)
+        answered = await self._get(self._call.destination.written, path, method, body)
         if answered.status < 400 and not answered.whole:
             raise RejectedError(
                 f"{method} {path}: the answer is longer than {self._call.max_answer} bytes or broke off"
             )
         try:
-            outcome(answered, self._asking, self._clock.now())
+            outcome(answered, self._private(), self._clock.now())
         except RejectedError as error:
             raise RejectedError(f"{method} {path}: {error}") from error
         return _document(answered)
 
-    async def _get(self, path: str, method: str = "GET", body: Any = None) -> Answered:
-        call = self._call
-        headers = {"Accept": _JSON, **({"Content-Type": _JSON} if body is not None else {}), **call.credentials()}
+    async def _get(self, base: URL, path: str, method: str = "GET", body: Any = None) -> Answered:
+        headers = {"Accept": _JSON, **({"Content-Type": _JSON} if body is not None else {})}
         content = None if body is None else encode_document(body)
         safe = method in _SAFE
-        request = Request(method, join(call.url, path), headers, content, safe=safe, limit=call.max_answer)
-        return await self._client.send(request)
+        return await self._send(
+            Request(method, join(base, path), headers, content, safe=safe, limit=self._call.max_answer)
+        )
+
+    def _private(self) -> Reading:
+        return replace(self._asking, secrets=self._door.credentials.secrets())
 
     def _headers(self, message: Message) -> dict[str, str]:
         given = self._call.headers or {}
