@@ -146,6 +146,15 @@ def test_a_fault_of_the_group_is_an_exception_beside_its_documents(old: str, new
         ("IEA*1*000000101", "IEA*1*000000102", "ich.number", "001"),
         ("IEA*1*000000101~", "", "ich.eof", "023"),
         ("*6112390050     *", "*               *", "ich.sender", "006"),
+        ("ISA*00*", "ISA*99*", "ich.auth", "010"),
+        ("*          *00*  ", "*          *77*  ", "ich.security", "012"),
+        ("*08*6112390050 ", "*  *6112390050 ", "ich.sender-qualifier", "005"),
+        ("*ZZ*HOUSE ", "*?!*HOUSE ", "ich.receiver-qualifier", "007"),
+        ("*HOUSE          *26", "*               *26", "ich.receiver", "008"),
+        ("*261121*0930*U", "*26NOV1*0930*U", "ich.date", "014"),
+        ("*261121*0930*U", "*261121*9:30*U", "ich.time", "015"),
+        ("*U*00401*", "*U*004X1*", "ich.version", "003"),
+        ("*000000101*0*P", "*000000101*7*P", "ich.ack-flag", "019"),
         ("*000000101*0*P", "*00000010A*0*P", "ich.number-bad", "018"),
         ("*0*P*", "*0*X*", "ich.flags", "020"),
     ],
@@ -191,10 +200,151 @@ def test_a_set_over_its_limit_is_refused_and_not_kept():
     assert codes(parts) == ["set.too-large"] and len(parts[0].raw) <= 4096
 
 
+@pytest.mark.parametrize("version", ["004010", "banana"])
+def test_a_set_without_a_guide_is_an_exception_with_its_bytes(version: str):
+    bad = order("0001", ("ST*850*", "ST*830*")) if version == "004010" else order("0001")
+
+    parts = read(interchange(bad, version=version))
+
+    assert parts[0].raw == bad.encode() and "there is no guide for set" in parts[0].error
+    assert "AK5*R*1" in answers(parts)[0]
+    assert any(segment.startswith("AK9*R*1*1*0") for segment in answers(parts)[0])
+
+
+def test_a_set_without_a_guide_is_carried_as_segments_if_that_is_wanted():
+    bad = order("0001", ("ST*850*", "ST*830*"), ("Widget", "Größe 7"))
+
+    parts = read(interchange(bad, order("0002")).encode(), unsupported="carry")
+
+    carried, known = documents(parts)
+    assert (carried["set"], carried["version"]) == ("830", "004010")
+    assert carried["segments"][:2] == [["ST", "830", "0001"], ["BEG", "00", "SA", "PO0001", "", "20261121"]]
+    assert carried["segments"][7] == ["PID", "F", "", "", "", "Größe 7"] and carried["segments"][-1][0] == "SE"
+    assert carried["raw"] == bad and known["order"]["number"] == "PO0002"
+    assert [finding.code for finding in parts[0].findings] == ["set.unsupported"]
+    assert "AK2*830*0001" in answers(parts)[0] and "AK5*R*1" in answers(parts)[0]
+
+
+def test_a_set_that_is_carried_still_has_its_counts_checked():
+    parts = read(interchange(order("0001", ("ST*850*", "ST*830*"), ("SE*11*0001", "SE*9*0009"))), unsupported="carry")
+
+    assert codes(parts) == ["set.unsupported", "set.count", "set.number"]
+    assert "AK5*R*1*4*3" in answers(parts)[0]
+
+
+BAD = ("BEG*00", "BEG*99")
+
+
+@pytest.mark.parametrize("good_first", [True, False])
+def test_one_bad_set_refuses_its_group_if_the_policy_says_so(good_first: bool):
+    good, bad = order("0001"), order("0002", BAD)
+    text = interchange(*((good, bad) if good_first else (bad, good)))
+
+    parts = read(text, reject="group")
+
+    assert documents(parts) == []
+    assert [part.raw for part in parts if part.error] == [
+        one.encode() for one in (good, bad)[:: 1 if good_first else -1]
+    ]
+    (innocent,) = (part for part in parts if part.envelope.get("edi_transaction") == "0001")
+    assert "its group is refused: set 0002 of it is wrong" in innocent.error
+    assert [finding.code for finding in innocent.findings] == ["set.with-others"]
+    (ack,) = answers(parts)
+    assert [segment for segment in ack if segment[:3] in ("AK2", "AK5", "AK9")] == [
+        *(("AK2*850*0001", "AK5*R") if good_first else ("AK2*850*0002", "AK5*R")),
+        *(("AK2*850*0002", "AK5*R") if good_first else ("AK2*850*0001", "AK5*R")),
+        "AK9*R*2*2*0",
+    ]
+
+
+def two_groups(first: str, second: str) -> str:
+    head, tail = interchange(first), interchange(second).replace("*7*X*", "*8*X*").replace("GE*1*7", "GE*1*8")
+    return head.partition("IEA*")[0] + tail[tail.index("GS*") :].replace("IEA*1*", "IEA*2*")
+
+
+def test_a_refused_group_leaves_the_next_one_alone():
+    parts = read(two_groups(order("0001", BAD), order("0002")), reject="group")
+
+    assert [document["order"]["number"] for document in documents(parts)] == ["PO0002"]
+    assert [ack[-4] for ack in answers(parts)] == ["AK9*R*1*1*0", "AK9*A*1*1*1"]
+
+
+def test_one_bad_set_refuses_its_interchange_if_the_policy_says_so():
+    other = interchange(order("0003")).replace("000000101", "000000102")
+
+    parts = read(two_groups(order("0001"), order("0002", BAD)) + other, reject="interchange")
+
+    assert [document["order"]["number"] for document in documents(parts)] == ["PO0003"]
+    assert [ack[-4] for ack in answers(parts)] == ["AK9*R*1*1*0", "AK9*R*1*1*0", "AK9*A*1*1*1"]
+
+
+def test_a_fault_of_the_envelope_refuses_the_interchange_by_its_ta1_alone():
+    parts = read(interchange(order("0001")).replace("IEA*1*", "IEA*2*"), reject="interchange")
+
+    assert documents(parts) == []
+    (ta1,) = answers(parts)
+    assert ta1[1] == "TA1*000000101*261121*0930*R*021"
+
+
+@pytest.mark.parametrize("reject", ["group", "interchange"])
+def test_what_is_good_as_a_whole_is_given_in_its_order(reject: str):
+    text = two_groups(order("0001") + order("0003"), order("0002")).replace("GE*1*7", "GE*2*7")
+
+    parts = read(text, reject=reject)
+
+    assert [document["order"]["number"] for document in documents(parts)] == ["PO0001", "PO0003", "PO0002"]
+    assert [part.body for part in parts if part.acknowledgment] == [
+        part.body for part in read(text) if part.acknowledgment
+    ]
+
+
+def test_more_than_can_be_held_back_is_refused_and_not_kept_in_memory():
+    text = interchange(*(order(f"{number:04d}") for number in range(1, 60)))
+
+    parts = read(text, reject="group", limit="5KB")
+
+    assert documents(parts) == [] and len([part for part in parts if part.error]) == 59
+    assert "raise limit:" in parts[0].error and "AK9*R*59*59*0" in answers(parts)[0]
+
+
+def test_an_interchange_that_comes_twice_in_a_delivery_is_taken_once():
+    text = interchange(order("0001"))
+
+    parts = read(text + text)
+
+    assert [document["order"]["number"] for document in documents(parts)] == ["PO0001"]
+    again = parts[1]
+    assert "came before in the same delivery" in again.error and again.raw == order("0001").encode()
+    assert [ack[1][:4] for ack in answers(parts)] == ["GS*F", "TA1*"]
+    assert answers(parts)[1][1].endswith("*R*025")
+    assert len(documents(read(text + text, tolerate=["ich.duplicate"]))) == 2
+
+
+def test_a_set_without_a_group_is_one_exception():
+    text = interchange(order("0001")).replace("GS*PO*ACME*HOUSE*20261121*0930*7*X*004010~", "").replace("GE*1*7~", "")
+
+    for step in (1, 50, 1 << 20):
+        parts = read(text, step)
+
+        assert parts[0].raw == order("0001").encode()
+        assert "'ST' stands where a set should begin; 11 segments were skipped" in parts[0].error
+
+
+def test_the_acknowledgment_of_a_group_tells_so_many_faults_and_no_more():
+    bad = [
+        order(f"{number:04d}", ("CTT*2~", "".join(f"PO1*{n}*x*EA~" for n in range(150)))) for number in range(1, 120)
+    ]
+
+    (ack,) = answers(read(interchange(*bad), findings=100))
+
+    assert 10_000 <= sum(segment.startswith("AK4*") for segment in ack) <= 10_200
+    assert sum(segment.startswith("AK5*R*5") for segment in ack) == 119
+
+
 def test_segments_outside_of_everything_are_exceptions():
     text = interchange(order("0001")).replace("GS*PO", "ZZZ*1~GS*PO").replace("GE*1", "SE*1*1~GE*1")
 
     parts = read(text)
 
-    assert [part.raw for part in parts if part.error] == [b"ZZZ*1", b"SE*1*1"]
+    assert [part.raw for part in parts if part.error] == [b"ZZZ*1~", b"SE*1*1~"]
     assert len(documents(parts)) == 1

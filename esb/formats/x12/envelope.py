@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from io import StringIO
 
+from esb.formats.edi.control import Numbers, printable
 from esb.formats.edi.faults import Fault
 from esb.formats.edi.machine import Machine
 from esb.formats.edi.patterns import Marks
@@ -49,33 +50,6 @@ class Interchange:
             "edi_time": isa[9],
         }
         return {name: printable(value) for name, value in found.items()}
-
-
-class Numbers:
-    """Control numbers that were seen; those that rise by one, as nearly all do, take no memory."""
-
-    def __init__(self) -> None:
-        self._low = self._high = -1
-        self._others: set[str] = set()
-
-    def first_time(self, number: str) -> bool:
-        """Return whether a number comes for the first time; at most a million odd ones are remembered."""
-        if number.isascii() and number.isdigit() and len(number) < 10:
-            value = int(number)
-            if value == self._high + 1 and self._low >= 0:
-                self._high = value
-                return str(value) not in self._others
-            if self._low <= value <= self._high:
-                return False
-            if self._low < 0:
-                self._low = self._high = value
-                return True
-            number = str(value)
-        if number in self._others:
-            return False
-        if len(self._others) < 1_000_000:
-            self._others.add(number)
-        return True
 
 
 @dataclass(slots=True)
@@ -134,11 +108,3 @@ class Group:
             "edi_version": self.gs[7],
         }
         return {name: printable(value.strip()) for name, value in found.items()}
-
-
-def printable(text: str) -> str:
-    """Return a text that is fit for a header: short, ASCII, no control characters."""
-    if text.isascii() and text.isprintable() and len(text) <= 80:
-        return text
-    text = text[:80]
-    return "".join(char if " " <= char <= "~" else "?" for char in text)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TypeAlias
 
+from esb.formats.edi.control import same_number
 from esb.formats.x12.envelope import Group, Interchange
 
 Wrong: TypeAlias = tuple[str, int, str]
@@ -14,16 +15,6 @@ Wrong: TypeAlias = tuple[str, int, str]
 def at(values: Sequence[str], index: int) -> str:
     """Return an element, empty where there is none."""
     return values[index] if index < len(values) else ""
-
-
-def same_number(one: str, other: str) -> bool:
-    """Return whether two control numbers are equal: as numbers where both are (3438 = 000003438), else as texts."""
-    if one == other:
-        return True
-    one, other = one.strip(), other.strip()
-    if one.isascii() and other.isascii() and one.isdigit() and other.isdigit() and len(one) < 15 and len(other) < 15:
-        return int(one) == int(other)
-    return one == other
 
 
 def isa_faults(isa: Sequence[str]) -> list[Wrong]:

@@ -61,6 +61,11 @@ class Run(Struct):
         lead = len(self.raw[index]) - len(self.raw[index].lstrip(_BLANK)) if index < len(self.raw) else 0
         return self.offset + begin + lead, self.line + self._line + self.text.count("\n", begin, begin + lead)
 
+    def whole(self, index: int) -> str:
+        """Return a segment as it came, with its terminator."""
+        first = len(self.raw[0])
+        return self.raw[index] + self.text[first : first + self.width]
+
     def begin(self, index: int, known: tuple[int, int]) -> int:
         """Return where a segment begins in `text`; `known` = (index, position) of an earlier one."""
         return known[1] + sum(map(len, self.raw[known[0] : index])) + (index - known[0]) * self.width

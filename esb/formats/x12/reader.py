@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from esb.edge import Part
+from esb.formats.edi.control import Numbers
 from esb.formats.edi.faults import Fault, errors
+from esb.formats.edi.holding import Holding
 from esb.formats.parts import bad
 from esb.formats.x12.acknowledge import Writer, acknowledgment, set_segments, technical
-from esb.formats.x12.envelope import Group, Interchange, Numbers, Verdict
+from esb.formats.x12.envelope import Group, Interchange, Verdict
 from esb.formats.x12.envelope_checks import Wrong, ge_faults, gs_faults, iea_faults, isa_faults
 from esb.formats.x12.framing import Framer, Opened, Run
-from esb.formats.x12.holding import Holding
 from esb.formats.x12.options import Options
 from esb.formats.x12.refusals import Stray, junk, of_envelope, with_others
 from esb.formats.x12.transaction import Transaction
@@ -106,7 +107,7 @@ class X12Reader:
     def _strayed(self, run: Run, index: int, text: str) -> None:
         if self._stray is None:
             self._stray = Stray(text, *run.locate(index))
-        self._stray.add(run.raw[index])
+        self._stray.add(run.whole(index))
 
     def _end_stray(self) -> Iterator[Part]:
         if self._stray is not None:
@@ -124,7 +125,7 @@ class X12Reader:
         self._headers = interchange.headers()
         self._writer = Writer(interchange)
         if self._options.reject == "interchange":
-            self._held = Holding(self._options.limit)
+            self._held = Holding(self._options.limit, with_others)
         for code, text in opened.oddities:
             self._wrong([(code, 0, text)], "ISA", "warning")
         self._wrong(isa_faults(opened.elements), "ISA")
@@ -196,7 +197,7 @@ class X12Reader:
         interchange.business = interchange.business or gs[0] != "FA"
         self._headers = {**interchange.headers(), **group.headers()}
         if self._options.reject == "group":
-            self._held = Holding(self._options.limit)
+            self._held = Holding(self._options.limit, with_others)
         group.known = self._options.known(group.version)
         self._wrong(gs_faults(group, interchange), "GS")
 

@@ -7,9 +7,10 @@ from typing import Any
 
 from esb.edge import Part
 from esb.formats.edi.checks import check
+from esb.formats.edi.control import printable
 from esb.formats.edi.kept import Kept
 from esb.formats.edi.walker import Walk
-from esb.formats.x12.envelope import Group, Interchange, Verdict, printable
+from esb.formats.x12.envelope import Group, Interchange, Verdict
 from esb.formats.x12.envelope_checks import at, se_faults, st_faults
 from esb.formats.x12.framing import Run
 from esb.formats.x12.options import Options
