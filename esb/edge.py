@@ -66,9 +66,10 @@ class Part(Struct, frozen=True):
 
 
 class Interchange(Struct, frozen=True):
-    """What an interchange that came is known by; `digest` is that of its content.
+    """What an interchange that came is known by: its number, and the `digest` of all of it.
 
-    One that is not `whole` was cut: its sender will send it again under the same number.
+    `content` is the digest without its envelope: the same under another number is a copy. One that is not `whole` was
+    cut: its sender will send it again under the same number.
     """
 
     dialect: str
@@ -76,6 +77,7 @@ class Interchange(Struct, frozen=True):
     receiver: str
     number: str
     digest: str
+    content: str = ""
     whole: bool = True
 
 

@@ -49,11 +49,16 @@ async def decide(
     if not (await connection.execute(query, {"name": row.id, "expected": expected})).rowcount:
         return False
     if send is not None:
-        packet = send.packet
-        owed = {"at": at, "address": send.to, "blob": blob_of(packet), "packet": _encode(packet)}
-        await connection.execute(insert(outbox), owed)
+        await owe(connection, send, at)
     await append(connection, [record])
     return True
+
+
+async def owe(connection: AsyncConnection, send: Addressed, at: float) -> None:
+    """Put a send into the outbox: it leaves once the transaction has committed."""
+    packet = send.packet
+    row = {"at": at, "address": send.to, "blob": blob_of(packet), "packet": _encode(packet)}
+    await connection.execute(insert(outbox), row)
 
 
 async def owed(connection: AsyncConnection, limit: int) -> list[tuple[int, Addressed]]:

@@ -7,7 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from esb.stores.schema import (
     answers,
+    arrived,
+    batched,
     blobs,
+    filed,
     held_keys,
     intake_keys,
     journal,
@@ -36,13 +39,17 @@ def expired(before: float) -> list[Delete]:
         ),
         _some(ledger, ledger.c.id, ledger.c.at < before, ledger.c.state == "done", _unneeded(ledger.c.message_id)),
         _some(parked, parked.c.id, parked.c.decided < before, parked.c.state.in_(["released", "retried"])),
+        _some(arrived, arrived.c.id, arrived.c.until <= before),
+        _some(batched, batched.c.id, batched.c.at < before, batched.c.state == "sent"),
         _some(leases, leases.c.name, leases.c.until < before),
     ]
 
 
 def historical(before: float) -> list[Delete]:
     """Return what people may still look up: history, large bodies, discarded messages, deliveries in doubt."""
-    pinned = or_(_has(parked, parked.c.blob == blobs.c.digest), _has(outbox, outbox.c.blob == blobs.c.digest))
+    pinned = or_(
+        *(_has(table, table.c.blob == blobs.c.digest) for table in (parked, outbox, batched, filed)),
+    )
     return [
         _some(parked, parked.c.id, parked.c.decided < before, parked.c.state == "discarded"),
         _some(
@@ -62,6 +69,7 @@ def historical(before: float) -> list[Delete]:
         _some(
             message_keys, message_keys.c.message_id, message_keys.c.at < before, _unneeded(message_keys.c.message_id)
         ),
+        _some(filed, filed.c.id, filed.c.at < before, _unneeded(filed.c.message_id)),
         _some(blobs, blobs.c.digest, blobs.c.at < before, ~pinned),
     ]
 

@@ -18,9 +18,34 @@ from esb.records import (
     Record,
     Reservation,
 )  # fmt: skip
-from esb.stores import answers, blobs, held_keys, intake_keys, journal, ledger, migrate, numbers, parking, retention
+from esb.stores import (
+    answers,
+    arrived,
+    batches,
+    blobs,
+    filing,
+    held_keys,
+    intake_keys,
+    journal,
+    ledger,
+    migrate,
+    numbers,
+    parking,
+    retention,
+)
 from esb.stores.database import Database
-from esb.trading import Counter, NumberClaim
+from esb.trading import (
+    Arrival,
+    Batch,
+    Closing,
+    Collected,
+    Counter,
+    Filed,
+    FiledFilter,
+    Judgment,
+    Met,
+    NumberClaim,
+)
 
 
 class SqlStore:
@@ -117,6 +142,36 @@ class SqlStore:
 
     async def set_counter(self, counter: Counter, record: Record) -> None:
         await self._write(partial(numbers.put, counter=counter, record=record))
+
+    async def meet(self, arrivals: Sequence[Arrival]) -> Sequence[Met]:
+        return await self._write(partial(arrived.meet, arrivals=arrivals)) if arrivals else []
+
+    async def finish(self, bases: Sequence[str]) -> None:
+        if bases:
+            await self._write(partial(arrived.finish, bases=bases))
+
+    async def collect(self, rows: Sequence[Collected]) -> None:
+        if rows:
+            await self._write(partial(batches.collect, rows=rows))
+
+    async def gather(self, endpoint: str, most: int, before: float) -> Sequence[Batch]:
+        return await self._write(partial(batches.gather, endpoint=endpoint, most=most, before=before))
+
+    async def close_batch(self, closing: Closing) -> bool:
+        return await self._write(partial(batches.close, closing=closing))
+
+    async def collected(self) -> Sequence[tuple[str, str, int, float]]:
+        return await self._read(batches.depths)
+
+    async def file(self, rows: Sequence[Filed]) -> None:
+        if rows:
+            await self._write(partial(filing.file, rows=rows))
+
+    async def filed(self, where: FiledFilter) -> Sequence[Filed]:
+        return await self._read(partial(filing.find, where=where))
+
+    async def judge(self, judgments: Sequence[Judgment]) -> Sequence[bool]:
+        return await self._write(partial(filing.judge, judgments=judgments)) if judgments else []
 
     async def put(self, digest: str, body: bytes) -> None:
         blobs.check_size(digest, body)

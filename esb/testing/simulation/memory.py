@@ -23,8 +23,8 @@ from esb.records import (
     Record,
     Reservation,
 )  # fmt: skip
-from esb.testing.simulation.numbers import Numbers
-from esb.trading import Counter, NumberClaim
+from esb.testing.simulation.trading import Book
+from esb.trading import Closing, Counter, Judgment, NumberClaim
 
 
 @dataclass(slots=True)
@@ -76,7 +76,7 @@ class Memory:
     blobs: dict[str, bytes] = field(default_factory=dict)
     releases: dict[str, Bundle] = field(default_factory=dict)
     leases: dict[str, tuple[str, float]] = field(default_factory=dict)
-    numbers: Numbers = field(default_factory=Numbers)
+    book: Book = field(default_factory=Book)
     _numbers: int = 0
 
     def reserve(self, keys: Sequence[IntakeKey]) -> list[Reservation]:
@@ -204,13 +204,40 @@ class Memory:
         """Answer each claim as if one after another, and keep the answer with it."""
         for one in claims:
             if one.name not in self.answers:
-                self._keep(one.name, self.numbers.take(one), one.message_id, one.at)
+                self._keep(one.name, self.book.take(one), one.message_id, one.at)
         return [tuple(decode_document(self.answers[one.name])) for one in claims]
 
     def set_counter(self, counter: Counter, record: Record) -> None:
         """Set what the next number is; the record commits with it."""
-        self.numbers.put(counter)
+        self.book.put(counter)
         self.append([record])
+
+    def judge(self, judgments: Sequence[Judgment]) -> list[bool]:
+        """Apply judgments, each with its records and what it parks or closes."""
+        applied = []
+        for one in judgments:
+            applied.append(self.book.judge(one))
+            if not applied[-1]:
+                continue
+            self.park([one.exception] if one.exception is not None else [])
+            self.append(one.records)
+            over = self.parking.get(one.closes)
+            if over is not None and over.state == "open":
+                self.parking[over.id] = replace(over, state="discarded")
+                self.decided[over.id] = one.filed.told_at or 0.0
+        return applied
+
+    def close_batch(self, closing: Closing) -> bool:
+        """Close a batch once, with all that comes of it."""
+        if not self.book.close(closing.batch):
+            return False
+        for send in closing.sends:
+            self._numbers += 1
+            self.owed[self._numbers] = send
+        self.book.file(closing.filed)
+        self.park(closing.exceptions)
+        self.append(closing.records)
+        return True
 
     def get(self, digest: str) -> bytes:
         """Return a body."""

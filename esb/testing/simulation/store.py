@@ -22,14 +22,15 @@ from esb.testing.simulation import annals
 from esb.testing.simulation.faults import Faults
 from esb.testing.simulation.memory import Memory
 from esb.testing.simulation.process import Process
-from esb.trading import Counter, NumberClaim
+from esb.testing.simulation.traded import SimulatedTrading
 
 
-class SimulatedStore:
+class SimulatedStore(SimulatedTrading):
     """The store as one process sees it: calls may fail, commit without an answer, or find it out of reach."""
 
     def __init__(self, memory: Memory, faults: Faults, process: Process) -> None:
-        self.memory, self._faults, self._process = memory, faults, process
+        super().__init__(memory)
+        self._faults, self._process = faults, process
         self._now = process.clock.now
 
     async def open(self) -> None:
@@ -106,17 +107,6 @@ class SimulatedStore:
     async def history(self, message_id: str) -> Sequence[Record]:
         found: list[Record] = await self._call(lambda: annals.history(self.memory, message_id))
         return found
-
-    async def take(self, claims: Sequence[NumberClaim]) -> Sequence[tuple[int, ...]]:
-        taken: list[tuple[int, ...]] = await self._call(lambda: self.memory.take(claims))
-        return taken
-
-    async def counters(self) -> Sequence[Counter]:
-        found: list[Counter] = await self._call(self.memory.numbers.every)
-        return found
-
-    async def set_counter(self, counter: Counter, record: Record) -> None:
-        await self._call(lambda: self.memory.set_counter(counter, record))
 
     async def put(self, digest: str, body: bytes) -> None:
         await self._call(lambda: self.memory.blobs.setdefault(digest, body))

@@ -7,7 +7,7 @@ async def test_the_store_keeps_its_promise(store, check):
 
 from __future__ import annotations
 
-from esb.testing.store_suite import bodies, forgetting, history, keys, ledger, numbers, parking
+from esb.testing.store_suite import bodies, forgetting, history, keys, ledger, numbers, parking, trading
 from esb.testing.store_suite.values import Check
 
 CHECKS: tuple[Check, ...] = (
@@ -15,6 +15,7 @@ CHECKS: tuple[Check, ...] = (
     *ledger.CHECKS,
     *parking.CHECKS,
     *numbers.CHECKS,
+    *trading.CHECKS,
     *history.CHECKS,
     *bodies.CHECKS,
     *forgetting.CHECKS,

@@ -41,7 +41,7 @@ def _arrived() -> None:
         Column("base", _ID, nullable=False),
         Column("content", _ID, nullable=False),
         *(Column(name, Text, nullable=False) for name in texts),
-        Column("message_id", _ID, nullable=False),
+        Column("owner", _ID, nullable=False),
         Column("state", Text, nullable=False),
         Column("at", Double, nullable=False),
         Column("until", Double, nullable=False),
