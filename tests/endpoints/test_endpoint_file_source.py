@@ -392,3 +392,61 @@ async def test_a_thousand_small_files_are_taken_once_each(tmp_path):
 
     assert len(inbox.intake.taken) == 1000
     assert len(inbox.left("done")) == 1000
+
+
+WHOLE = "ISA*00*~GS*PO~ST*850*0001~SE*2*0001~GE*1*1~IEA*1*000000001~\r\n"
+
+
+@pytest.mark.parametrize(
+    ("complete_when", "whole"),
+    [
+        ("x12", WHOLE),
+        ("x12", WHOLE.replace("~", "\n").strip()),
+        ("x12", WHOLE + "\0" * 60),
+        ("edifact", "UNB+UNOA:3'UNH+1'UNT+2+1'UNZ+1+A1'\n"),
+        ("^TRAILER;[0-9]+\\r?\\n|TRAILER;[0-9]+\\n", "a;b\nTRAILER;1\n"),
+    ],
+)
+async def test_a_file_without_its_end_stays_until_the_end_has_come(tmp_path, complete_when, whole):
+    inbox = Inbox(tmp_path, ready={"unchanged_for": "0s", "complete_when": complete_when})
+    inbox.put("cut.edi", whole[:5])
+    inbox.put("whole.edi", whole)
+
+    await inbox.run()
+
+    assert inbox.names() == ["whole.edi"]
+    assert inbox.left() == ["cut.edi"]
+    (said,) = inbox.told("file.cut")
+    assert "the end is missing" in said["reason"]
+
+    inbox.put("cut.edi", whole)
+    await inbox.run()
+
+    assert inbox.names() == ["cut.edi", "whole.edi"]
+
+
+async def test_a_file_whose_end_never_comes_is_put_aside_with_the_reason(tmp_path):
+    inbox = Inbox(tmp_path, ready={"unchanged_for": "0s", "complete_when": "x12", "patience": "0s"})
+    inbox.put("cut.edi", WHOLE[:30])
+
+    await inbox.run()
+
+    assert inbox.names() == []
+    assert inbox.left("failed") == ["cut.edi", "cut.edi.error.txt"]
+    assert "the end is missing" in (inbox.folder / "failed" / "cut.edi.error.txt").read_text()
+
+
+async def test_a_marker_beside_a_file_without_its_end_is_not_believed(tmp_path):
+    inbox = Inbox(tmp_path, ready={"marker": "{name}.done", "complete_when": "x12"})
+    inbox.put("cut.edi", WHOLE[:30])
+    inbox.put("cut.edi.done", "")
+
+    await inbox.run()
+
+    assert inbox.left("failed") == ["cut.edi", "cut.edi.error.txt"]
+
+
+@pytest.mark.parametrize("text", ["(", "[a", "x" * 1001])
+def test_an_ending_that_cannot_be_read_is_refused(text):
+    with pytest.raises(ValueError, match="complete_when"):
+        FileEndpoint.model_validate({"type": "file", "directory": "in", "ready": {"complete_when": text}})

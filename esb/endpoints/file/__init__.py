@@ -10,6 +10,7 @@ from pydantic import Field, field_validator
 
 from esb.endpoints.file.local_files import Folders, LocalFiles
 from esb.endpoints.file.sink import FileSink, Target
+from esb.endpoints.polling.ending import Ending, ending
 from esb.endpoints.polling.engine import Poller
 from esb.endpoints.polling.names import name_fault
 from esb.endpoints.polling.readiness import TEMPORARY, ReadyRule
@@ -19,11 +20,20 @@ from esb.specs import Duration, EndpointSpec, Size, Spec, Value, World
 
 
 class Ready(Spec):
-    """When a file is complete: it held still for a while, or its marker file stands beside it."""
+    """When a file is complete: it held still for a while, or its marker file stands beside it; and its end is there."""
 
     unchanged_for: Duration = Field(2.0, description="Size and time must stay the same for so long.")
     marker: str = Field("", description="Name of the marker file, from {name} or {stem}: '{name}.done'.")
     ignore: tuple[str, ...] = Field(TEMPORARY, description="Endings of files that are still being written.")
+    complete_when: Ending = Field(
+        "", description="What ends a whole file: x12 (IEA), edifact (UNZ), or a regular expression."
+    )
+    patience: Duration = Field(3600.0, description="A file whose end is missing for so long is put aside as failed.")
+
+    def rule(self, match: str) -> ReadyRule:
+        """Return the rule for files whose names match."""
+        end = ending(self.complete_when) if self.complete_when else None
+        return ReadyRule(match, self.unchanged_for, self.marker, tuple(self.ignore), end, self.patience)
 
     @field_validator("marker")
     @classmethod
@@ -62,11 +72,9 @@ class FileEndpoint(EndpointSpec):
 
     def source(self, name: str, world: World) -> Source:
         """Return the poller of the directory."""
-        ready = self.ready
-        rule = ReadyRule(self.match, ready.unchanged_for, ready.marker, tuple(ready.ignore))
         polling = Polling(
             name=name,
-            ready=rule,
+            ready=self.ready.rule(self.match),
             poll=self.poll,
             recursive=self.recursive,
             together=self.concurrency,

@@ -12,7 +12,7 @@ from esb.endpoints.polling.claims import Claims
 from esb.endpoints.polling.files import Entry, Files
 from esb.endpoints.polling.names import shown
 from esb.endpoints.polling.readiness import Readiness
-from esb.endpoints.polling.taker import Polling, Taker, UnreadableError, UnstableError
+from esb.endpoints.polling.taker import CutError, Polling, Taker, UnreadableError, UnstableError
 from esb.endpoints.taking import TakingBugError
 from esb.errors import EndpointError, EsbError
 from esb.ports import Intake
@@ -121,8 +121,18 @@ class Poller:
             self._log.info("file.unstable", endpoint=self._polling.name, file=shown(path), reason=str(error))
             self._readiness.forget(path)
             await self._claims.give_back(path)
+        except CutError as error:
+            await self._wait_for_end(path, error)
         except (TakingBugError, UnreadableError) as error:
             await self._count(path, error)
+
+    async def _wait_for_end(self, path: str, error: CutError) -> None:
+        """Put back a file whose end is missing; one whose writer never comes to it, or says it has, is put aside."""
+        if self._polling.ready.marker or self._readiness.cut(error.entry, self._clock.now()):
+            await self._taker.refuse(path, f"{error}; ask the sender to send it again, whole")
+            return
+        self._tell(path, "file.cut", str(error))
+        await self._claims.give_back(path)
 
     async def _count(self, path: str, error: EsbError) -> None:
         """Count a failure that belongs to this one file; after some it is put aside with the reason."""

@@ -6,6 +6,7 @@ originals, so a file's own time says nothing about whether its writer is done.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -23,13 +24,16 @@ class ReadyRule:
 
     `marker`: `{name}.done` or `{stem}.ok`; the file is complete when its marker stands beside it. Without a marker it
     is complete when size and time stayed the same for `unchanged_for` seconds. Names that end in one of `ignore` or
-    begin with a dot are never looked at.
+    begin with a dot are never looked at. `ending`: what the last bytes must match besides; a file whose end is missing
+    is looked at again when it has changed, and given up after `patience` seconds.
     """
 
     match: str = "*"
     unchanged_for: float = 2.0
     marker: str = ""
     ignore: tuple[str, ...] = TEMPORARY
+    ending: re.Pattern[bytes] | None = None
+    patience: float = 3600.0
 
     def meant(self, path: str) -> bool:
         """Return whether a path is one of ours, complete or not."""
@@ -60,6 +64,7 @@ class Readiness:
     def __init__(self, rule: ReadyRule) -> None:
         self._rule = rule
         self._seen: dict[str, _Sighting] = {}
+        self._cut: dict[str, _Sighting] = {}
         self.waiting: dict[str, float] = {}
 
     def look(self, entries: Sequence[Entry], now: float) -> list[Entry]:
@@ -70,6 +75,7 @@ class Readiness:
             markers = {self._rule.marker_of(entry.path) for entry in meant}
             meant = [entry for entry in meant if entry.path not in markers]
         self._seen = {path: sighting for path, sighting in self._seen.items() if path in there}
+        self._cut = {path: sighting for path, sighting in self._cut.items() if path in there}
         self.waiting = {}
         ready = [entry for entry in meant if self._complete(entry, there, now)]
         return sorted(ready, key=lambda entry: (entry.mtime_ns, entry.path))
@@ -78,7 +84,16 @@ class Readiness:
         """Take a file that was put back for one that is still being written."""
         self._seen[path] = _Sighting((-1, -1), 0.0)
 
+    def cut(self, entry: Entry, now: float) -> bool:
+        """Note that the end of a file is missing; return whether it has been so for longer than patience lasts."""
+        first = self._cut.setdefault(entry.path, _Sighting(entry.state, now))
+        first.state, first.since = entry.state, min(first.since, now)
+        return now - first.since >= self._rule.patience
+
     def _complete(self, entry: Entry, there: set[str], now: float) -> bool:
+        cut = self._cut.get(entry.path)
+        if cut is not None and cut.state == entry.state and now - cut.since < self._rule.patience:
+            return False
         if self._rule.marker:
             return self._rule.marker_of(entry.path) in there
         seen = self._seen.get(entry.path)

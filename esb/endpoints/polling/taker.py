@@ -10,6 +10,7 @@ from hashlib import sha256
 
 from esb.edge import Accepted, Receipt
 from esb.endpoints.polling.claims import Claims
+from esb.endpoints.polling.ending import TAIL
 from esb.endpoints.polling.files import Entry, Files, OutOfReachError
 from esb.endpoints.polling.names import shown
 from esb.endpoints.polling.readiness import ReadyRule
@@ -35,6 +36,14 @@ class Polling:
 
 class UnstableError(EndpointError):
     """Somebody wrote to the file while we read it: it was not complete."""
+
+
+class CutError(EndpointError):
+    """The end that a complete file has is missing: its writer is not done, or was cut off."""
+
+    def __init__(self, entry: Entry) -> None:
+        super().__init__(f"the end is missing (complete_when): {shown(entry.path)} has {entry.size} bytes")
+        self.entry = entry
 
 
 class UnreadableError(EndpointError):
@@ -65,6 +74,7 @@ class Taker:
 
         Raises:
             UnstableError: It changed meanwhile; put it back and wait.
+            CutError: Its end is missing; put it back and wait until it has changed.
             UnreadableError: It cannot be read.
             EsbError: The bus or the place is out of reach; the file stays claimed.
         """
@@ -116,14 +126,18 @@ class Taker:
 
     async def _digest(self, before: Entry) -> str:
         """Return the SHA-256 of a file that holds still while it is read."""
-        path = before.path.partition("/")[2]
-        digest, size = sha256(), 0
+        path, ending = before.path.partition("/")[2], self._polling.ready.ending
+        digest, size, tail = sha256(), 0, b""
         async for chunk in self._chunks(path):
             digest.update(chunk)
             size += len(chunk)
+            if ending is not None:
+                tail = (tail + chunk[-TAIL:])[-TAIL:]
         await self._check_unchanged(path, before)
         if size != before.size:
             raise UnstableError(f"{shown(path)} is {before.size} bytes long, but {size} were read")
+        if ending is not None and ending.search(tail) is None:
+            raise CutError(Entry(path, before.size, before.mtime_ns))
         return digest.hexdigest()
 
     async def _content(self, path: str, expected: str) -> AsyncGenerator[bytes, None]:

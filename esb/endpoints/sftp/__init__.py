@@ -10,7 +10,6 @@ from pydantic import Field, field_validator, model_validator
 
 from esb.endpoints.file import After, Ready
 from esb.endpoints.polling.engine import Poller
-from esb.endpoints.polling.readiness import ReadyRule
 from esb.endpoints.polling.taker import Polling
 from esb.endpoints.sftp.account import Account, Credentials, connect, fingerprint_of
 from esb.endpoints.sftp.place import Place
@@ -83,10 +82,9 @@ class SftpEndpoint(EndpointSpec):
 
     def source(self, name: str, world: World) -> Source:
         """Return the poller of the directory. Raises DefinitionError if a secret is missing."""
-        ready = self.ready
         polling = Polling(
             name=name,
-            ready=ReadyRule(self.match, ready.unchanged_for, ready.marker, tuple(ready.ignore)),
+            ready=self.ready.rule(self.match),
             poll=self.poll,
             recursive=self.recursive,
             together=self.concurrency,

@@ -10,6 +10,7 @@ import asyncssh
 from pydantic import Field, field_validator
 
 from esb.endpoints.file.local_files import Folders, LocalFiles
+from esb.endpoints.polling.ending import Ending, ending
 from esb.endpoints.polling.engine import Poller
 from esb.endpoints.polling.readiness import TEMPORARY, ReadyRule
 from esb.endpoints.polling.taker import Polling
@@ -54,6 +55,8 @@ class SftpServerEndpoint(EndpointSpec):
     ignore: tuple[str, ...] = Field(TEMPORARY, description="Endings of files that wait until they are renamed.")
     poll: Duration = Field(1.0, gt=0, description="How often the folders are looked at.")
     settle: Duration = Field(1.0, ge=0, description="How long a file that was closed stays for its sender to see.")
+    complete_when: Ending = Field("", description="What ends a whole file, for senders that are cut: as in sftp.")
+    patience: Duration = Field(3600.0, description="A file whose end is missing for so long is put aside as failed.")
     max_size: Size = Field(1 << 30, gt=0, description="Larger files are refused while they are uploaded.")
     connections: int = Field(100, ge=1, le=10_000, description="Connections at once.")
     connections_each: int = Field(8, ge=1, le=1000, description="Connections of one user at once.")
@@ -67,9 +70,10 @@ class SftpServerEndpoint(EndpointSpec):
         return SftpListener(listening, users, world)
 
     def _user(self, name: str, user: str, spec: SftpUser, home: Path, world: World) -> User:
+        end = ending(self.complete_when) if self.complete_when else None
         polling = Polling(
             name=name,
-            ready=ReadyRule(self.match, self.settle, "", tuple(self.ignore)),
+            ready=ReadyRule(self.match, self.settle, "", tuple(self.ignore), end, self.patience),
             poll=self.poll,
             together=self.concurrency,
             ordered=self.ordered,
