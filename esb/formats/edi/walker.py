@@ -63,6 +63,7 @@ class Walk:
         self._owners = [-1] * (machine.loops + 1)
         self._counts = [0] * (machine.loops + 1)
         self._repeats = 1
+        self._depths: dict[str, int] = {}
         self._bind = bind or machine.has_tree
         self._locate: Locate = _nowhere
         self._index = 0
@@ -156,6 +157,11 @@ class Walk:
         detail = {"segment": self.count, **detail}
         self.faults.append(Fault(code, text, severity, offset, line, *self.context, **detail))
 
+    def note(self, code: str, text: str, locate: Locate, index: int, **detail: Any) -> None:
+        """Note a fault of the segment that comes next, before it is taken."""
+        self._locate, self._index = locate, index
+        self.fault(code, text, segment=self.count + 1, **detail)
+
     def forget(self) -> None:
         """Give the document up."""
         self._bind = False
@@ -200,6 +206,7 @@ class Walk:
             at = names.index(tree.id) + 1
             text = f"{place.tag}{at:02d} is {number[:20]!r} again; every level has a number of its own"
             self.fault("el.code", text, tag=place.tag, loop=ring.name, element=at, value=number)
+        self._check_depth(number, parent, place)
         branch = ring.kinds.get(level) or ring.kinds.get("*")
         if branch is None:
             at = names.index(tree.level) + 1
@@ -210,6 +217,12 @@ class Walk:
         opener = branch.children[0]
         assert isinstance(opener, Place)
         return opener
+
+    def _check_depth(self, number: str, parent: str, place: Place) -> None:
+        depth = self._depths[number] = self._depths.get(parent, 0) + 1
+        if depth == self.limits.depth + 1:
+            text = f"levels are nested deeper than {self.limits.depth}; raise depth:"
+            self.fault("loop.too-deep", text, tag=place.tag, loop=place.ring.name)
 
     def _refused(self, values: list[str], place: Place) -> list[str]:
         """Diagnose a segment that the accept path refused; return its values as characters."""

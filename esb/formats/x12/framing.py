@@ -13,11 +13,11 @@ from collections.abc import Iterator
 from msgspec import Struct
 
 from esb.formats.edi.patterns import Marks
+from esb.formats.x12.isa import head
 
 WINDOW = 1 << 18
 """Bytes that are cut into segments at once."""
 
-_POSITIONS = (3, 6, 17, 20, 31, 34, 50, 53, 69, 76, 81, 83, 89, 99, 101, 103)
 _IGNORED = re.compile("(?:[ \\t\\r\\n\\f\\v\\x00\\x1a]|\u00ef\u00bb\u00bf)*")
 _ISA = re.compile(r"ISA(?=[^A-Za-z0-9 \t\r\n])")
 _NEWLINE = re.compile(r"[\r\n]*")
@@ -38,7 +38,11 @@ class Opened(Struct):
 
 
 class Run(Struct):
-    """Whole segments behind an ISA: as they came, and without the white space before them."""
+    """Whole segments behind an ISA: as they came, and without the white space before them.
+
+    A segment with binary data is a run of its own, its data as hexadecimal digits in `segments`; `note` says what is
+    wrong with its length (code, text).
+    """
 
     text: str
     raw: list[str]
@@ -46,6 +50,7 @@ class Run(Struct):
     width: int
     offset: int
     line: int
+    note: tuple[str, str] | None = None
     _at: int = 0
     _offset: int = 0
     _line: int = 0
@@ -81,6 +86,10 @@ class Junk(Struct):
     reason: str
 
 
+_PLAIN: list[Opened | Run | Junk] = []
+"""Answer of a look at binary data: there is none, the segment ends at its terminator."""
+
+
 class Framer:
     """Push cutter. `limit` bounds a segment, so that no input can fill the memory.
 
@@ -96,6 +105,7 @@ class Framer:
         self._junk: Junk | None = None
         self._head: bytes | None = b""
         self._wide: IncrementalDecoder | None = None
+        self._note: tuple[str, str] | None = None
 
     def feed(self, data: bytes, final: bool = False) -> Iterator[Opened | Run | Junk]:
         """Give what is complete, in order."""
@@ -189,18 +199,28 @@ class Framer:
 
     def _segments(self, marks: Marks, final: bool) -> list[Opened | Run | Junk] | None:
         text, term = self._text, marks.terminator
+        mark = re.escape(marks.element)
+        envelope = rf"[{_BLANK}]*(IEA(?={mark}|{re.escape(term)})|(?:ISA|BIN|BDS)(?={mark}))"
+        first = re.compile(envelope).match(text)
+        if first and first[1][0] == "B" and (taken := self._binary(first, marks, final)) is not _PLAIN:
+            return taken
         length = text.find(term)
         if (length if length >= 0 else len(text)) > self._limit:
             return self._give_up()
-        mark = re.escape(marks.element)
-        envelope = rf"[{_BLANK}]*(IEA(?={mark}|{re.escape(term)})|ISA(?={mark}))"
-        first = re.compile(envelope).match(text)
+        if first and first[1][0] == "B" and length >= 0:
+            return [self._run(length + len(term), marks)]
         if first and first[1] == "ISA":
             self._marks, self._wrapped = None, False
             return []
-        border = re.compile(re.escape(term) + envelope)
+        return self._plain(marks, final, first, re.compile(re.escape(term) + envelope))
+
+    def _plain(
+        self, marks: Marks, final: bool, first: re.Match[str] | None, border: re.Pattern[str]
+    ) -> list[Opened | Run | Junk] | None:
+        """Cut what stands before the next segment of another kind; `first` = the IEA at the beginning, if it is one."""
+        text, term = self._text, marks.terminator
         found = None if first else border.search(text)
-        if first or (found and found[1] == "IEA"):
+        if (first and first[1] == "IEA") or (found and found[1] == "IEA"):
             close = text.find(term, (first or found).end())  # type: ignore[union-attr]
             if close >= 0 or final:
                 self._marks, self._wrapped = None, False
@@ -211,6 +231,33 @@ class Framer:
         if end >= len(term):
             return [self._run(end, marks)]
         return [self._run(len(text), marks)] if final else None
+
+    def _binary(self, tag: re.Match[str], marks: Marks, final: bool) -> list[Opened | Run | Junk] | None:
+        """Cut a segment with binary data by its length; `_PLAIN` = its length is wrong, it is cut as any other.
+
+        BIN01 is the length of BIN02 in bytes; BDS02 that of BDS03 (BDS01 names its filter).
+        """
+        text, term, mark = self._text, marks.terminator, re.escape(marks.element)
+        before = rf"[^{mark}{re.escape(term)}]*{mark}" if tag[1] == "BDS" else ""
+        head = re.compile(rf"{mark}{before}(\d{{1,12}}){mark}", re.ASCII).match(text, tag.end())
+        if head is None:
+            complete = final or text.find(term, tag.end()) >= 0 or len(text) > tag.end() + _HEAD
+            return _PLAIN if complete else None
+        begin, size = head.end(), int(head[1])
+        if size > self._limit:
+            self._note = "seg.binary", f"{tag[1]} says {size} bytes, more than segment_limit: {self._limit} allows"
+            return _PLAIN
+        end = begin + size
+        if len(text) < end + len(term) and not final:
+            return None
+        if text[end : end + len(term)] not in (term, "") or len(text) < end:
+            self._note = "seg.binary", f"{tag[1]} says {size} bytes, but no terminator stands behind them"
+            return _PLAIN
+        whole, raw = text[: end + len(term)], text[:end]
+        data = text[begin:end].encode("latin-1").hex()
+        run = Run(whole, [raw], [text[tag.start(1) : begin] + data], len(term), self._offset, self._line)
+        self._skip(len(whole))
+        return [run]
 
     def _give_up(self) -> list[Opened | Run | Junk]:
         """Leave an interchange whose segments do not end; what looks like the next ISA is tried."""
@@ -231,7 +278,8 @@ class Framer:
             text = text[: sum(map(len, raw)) + long * width]
         blank = "\n" in text or "\r" in text or f"{marks.terminator} " in text or text[:1] == " "
         segments = [segment.lstrip(_BLANK) for segment in raw] if blank else raw
-        run = Run(text, raw, segments, width, self._offset, self._line)
+        run = Run(text, raw, segments, width, self._offset, self._line, self._note)
+        self._note = None
         self._skip(len(text))
         return run
 
@@ -241,75 +289,3 @@ def _first_longer(segments: list[str], limit: int) -> int:
     if max(map(len, segments), default=0) <= limit:
         return 0
     return next(index for index, segment in enumerate(segments) if len(segment) > limit)
-
-
-class Head(Struct):
-    """An ISA as it was read: its elements, separators and length, and what is odd about it."""
-
-    elements: list[str]
-    marks: Marks
-    length: int
-    oddities: tuple[tuple[str, str], ...] = ()
-
-
-def head(text: str) -> Head | str:
-    """Return the ISA at the beginning of a text, or why it cannot be read."""
-    fixed = _fixed(text)
-    wide = None if fixed and text[104:106].isascii() else _wide(text)
-    if fixed and wide is None:
-        return _built([*text[:103].split(text[3])[1:], text[104]], text[3], text[105], 106)
-    plain = text.replace("\r", "").replace("\n", "")
-    if wide is None and plain != text and _fixed(plain):
-        odd = ("wrapped", "the lines are wrapped at a fixed width; their ends were removed")
-        elements = [*plain[:103].split(plain[3])[1:], plain[104]]
-        return _built(elements, plain[3], plain[105], _unwrapped_length(text, 106), odd)
-    if wide is not None:
-        marks = [char.encode().decode("latin-1") for char in (wide[3], wide[104], wide[105])]
-        size = len(wide[:106].encode())
-        elements = text[: size - len(marks[1]) - len(marks[2]) - len(marks[0])].split(marks[0])[1:]
-        return _built([*elements[:15], marks[1]], marks[0], marks[2], size)
-    pieces = text.split(text[3], 16)
-    if len(pieces) < 17 or len(pieces[16]) < 2:
-        return "the ISA has fewer than 16 elements"
-    width = len(text) - len(pieces[16]) + 2
-    odd = ("ich.width", f"the ISA is {width} characters long, it should be 106")
-    return _built([*pieces[1:16], pieces[16][0]], text[3], pieces[16][1], width, odd)
-
-
-def _built(elements: list[str], mark: str, term: str, length: int, *oddities: tuple[str, str]) -> Head | str:
-    component, repeat = elements[15], elements[10]
-    if any(char.isalnum() and char.isascii() for char in (mark, component, term)) or len({mark, component, term}) < 3:
-        return f"the separators of the ISA cannot be {mark!r}, {component!r} and {term!r}"
-    # ISA11 is a separator only since 00402; before, it names the standard (U), whatever is written there
-    later = elements[11].strip() >= "00402"
-    repetition = repeat if later and not repeat[:1].isalnum() and repeat.strip() else ""
-    return Head(elements, Marks(mark, component, repetition, term), length, oddities)
-
-
-def _fixed(text: str) -> bool:
-    """Return whether the separators stand where they should in an ISA of 106 characters."""
-    if len(text) < 106:
-        return False
-    mark = text[3]
-    return all(text[at] == mark for at in _POSITIONS) and text.count(mark, 0, 104) == 16
-
-
-def _wide(text: str) -> str | None:
-    """Return the text as UTF-8 characters if only then the separators stand where they should."""
-    if text.isascii():
-        return None
-    try:
-        # the last character may be cut: the text is only the beginning of what came
-        decoded = getincrementaldecoder("utf-8")("strict").decode(text.encode("latin-1"))
-    except UnicodeDecodeError:
-        return None
-    return decoded if _fixed(decoded) else None
-
-
-def _unwrapped_length(text: str, count: int) -> int:
-    """Return how many characters of a wrapped text hold `count` characters that are no line ends."""
-    for at, char in enumerate(text):
-        count -= char not in "\r\n"
-        if not count:
-            return at + 1
-    return len(text)

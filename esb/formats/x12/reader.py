@@ -64,6 +64,8 @@ class X12Reader:
 
     def _run(self, run: Run) -> Iterator[Part]:
         segments, index, known = run.segments, 0, (0, 0)
+        if run.note is not None and self._set is not None:
+            self._set.walk.note(*run.note, run.locate, 0, tag=segments[0][:3])
         while index < len(segments):
             if self._set is None:
                 yield from self._outside(segments[index], run, index)

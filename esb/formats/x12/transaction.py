@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from esb.edge import Part
@@ -11,7 +11,7 @@ from esb.formats.edi.control import printable
 from esb.formats.edi.kept import Kept
 from esb.formats.edi.walker import Walk
 from esb.formats.x12.envelope import Group, Interchange, Verdict
-from esb.formats.x12.envelope_checks import at, se_faults, st_faults
+from esb.formats.x12.envelope_checks import Wrong, at, se_faults, st_faults
 from esb.formats.x12.framing import Run
 from esb.formats.x12.options import Options
 from esb.formats.x12.refusals import sentence
@@ -55,12 +55,7 @@ class Transaction:
 
     def _check_header(self, values: list[str], supported: bool) -> None:
         walk, wrong = self.walk, st_faults(self.name, self.number)
-        if wrong:
-            # the set's own codes say it; notes on the elements of its ST would say it twice
-            elements = {element for _, element, _ in wrong}
-            walk.faults = [fault for fault in walk.faults if fault.element not in elements]
-        for code, element, text in wrong:
-            walk.fault(code, text, tag="ST", element=element, value=at(values, element)[:100])
+        self._note("ST", wrong, values)
         if not supported and not any(element == 1 for _, element, _ in wrong):
             version = self._group.version[:20] or "?"
             text = f"there is no guide for set {self.name[:10]!r} in version {version!r}"
@@ -68,6 +63,15 @@ class Transaction:
         if not self._group.numbers.first_time(self.number):
             text = f"ST02 {self.number!r} comes twice in the group"
             walk.fault("set.duplicate", text, tag="ST", element=2, value=self.number)
+
+    def _note(self, tag: str, wrong: Sequence[Wrong], values: Sequence[str]) -> None:
+        """Note faults of ST or SE by the set's own codes; notes on those elements would say it twice."""
+        elements = {element for _, element, _ in wrong}
+        if elements:
+            kept = [fault for fault in self.walk.faults if fault.tag != tag or fault.element not in elements]
+            self.walk.faults = kept
+        for code, element, text in wrong:
+            self.walk.fault(code, text, tag=tag, element=element, value=at(values, element)[:100])
 
     def run(self, run: Run, index: int, known: tuple[int, int]) -> tuple[int, tuple[int, int]]:
         """Take segments from `index`; return the first that is not its own, and where a known one begins."""
@@ -91,10 +95,9 @@ class Transaction:
 
     def close(self, proper: bool) -> Verdict:
         """End it; `proper` = with an SE."""
-        walk, document = self.walk, None
+        walk = self.walk
         if proper:
-            for code, element, text in se_faults(walk.trailer, walk.count, self.number):
-                walk.fault(code, text, tag="SE", element=element, value=at(walk.trailer, element)[:100])
+            self._note("SE", se_faults(walk.trailer, walk.count, self.number), walk.trailer)
         walk.close()
         if not proper:
             walk.fault("set.no-trailer", f"set {self.number[:20] or '?'} ends without SE", tag="SE")
