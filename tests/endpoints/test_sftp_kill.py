@@ -9,8 +9,8 @@ import sys
 import pytest
 
 import esb.endpoints.sftp as room
+from esb.endpoints.remote.files import RemoteFiles
 from esb.endpoints.sftp import SftpEndpoint
-from esb.endpoints.sftp.remote_files import SftpFiles
 from esb.errors import FormatError
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld, journal_rows
 from esb.testing.openssh import OpenSsh
@@ -40,7 +40,7 @@ class Killer:
             raise Killed
 
 
-class CutFiles(SftpFiles):
+class CutFiles(RemoteFiles):
     """Files at a server whose every call may be the last, before or after it had its effect."""
 
     killer: Killer
@@ -103,7 +103,7 @@ async def run(server, folder, intake, at):
 
 
 async def test_a_kill_at_any_step_takes_each_file_once_and_leaves_it_where_it_belongs(server, tmp_path, monkeypatch):
-    monkeypatch.setattr(room, "SftpFiles", CutFiles)
+    monkeypatch.setattr(room, "RemoteFiles", CutFiles)
     at, killed = 0, True
     while killed:
         at += 1

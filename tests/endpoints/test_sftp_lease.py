@@ -5,8 +5,8 @@ from functools import partial
 
 import pytest
 
+from esb.endpoints.remote.lease import Lease
 from esb.endpoints.sftp.account import Account, Credentials, connect
-from esb.endpoints.sftp.lease import Lease
 from esb.endpoints.sftp.place import Place
 from esb.endpoints.sftp.session import Link
 

@@ -11,11 +11,11 @@ from pydantic import Field, field_validator, model_validator
 from esb.endpoints.file import After, Ready
 from esb.endpoints.polling.engine import Poller
 from esb.endpoints.polling.taker import Polling
+from esb.endpoints.remote.files import Folders, RemoteFiles
+from esb.endpoints.remote.sink import RemoteSink, Target
 from esb.endpoints.sftp.account import Account, Credentials, connect, fingerprint_of
 from esb.endpoints.sftp.place import Place
-from esb.endpoints.sftp.remote_files import Folders, SftpFiles
 from esb.endpoints.sftp.session import Link
-from esb.endpoints.sftp.sink import SftpSink, Target
 from esb.ports import Sink, Source
 from esb.specs import Duration, EndpointSpec, Secret, Size, Spec, Value, World
 
@@ -99,11 +99,11 @@ class SftpEndpoint(EndpointSpec):
             lease=self.lease,
             spool=world.state / "spool",
         )
-        return Poller(polling, SftpFiles(name, self._place(world), folders), world)
+        return Poller(polling, RemoteFiles(name, self._place(world), folders), world)
 
     def sink(self, name: str, world: World) -> Sink:
         """Return the uploader of files. Raises DefinitionError if a secret is missing."""
-        return SftpSink(self._place(world), Target(self.directory, self.name, self.exists == "replace"))
+        return RemoteSink(self._place(world), Target(self.directory, self.name, self.exists == "replace"))
 
     def _place(self, world: World) -> Place:
         """Return the server; each side of each endpoint has a connection of its own, so that none waits for another."""

@@ -7,40 +7,21 @@ does to a file that stands in its way. So nothing here relies on a refusal alone
 from __future__ import annotations
 
 import stat
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import suppress
 from hashlib import sha256
 
 import asyncssh
-from msgspec import Struct
 
-from esb.endpoints.polling.files import Entry, Moved, OutOfReachError
-from esb.endpoints.polling.names import name_fault, shown
-from esb.endpoints.sftp.session import GONE, Link, MissingError
+from esb.endpoints.polling.files import Moved, OutOfReachError
+from esb.endpoints.polling.names import shown
+from esb.endpoints.remote.place import CHUNK, MOST_NAMES, Found, MissingError, aside
+from esb.endpoints.sftp.session import GONE, Link
 from esb.errors import EndpointError
-from esb.message import derive
 
-CHUNK = 2 << 20
-"""Bytes read or written in one turn, by many requests side by side."""
-_MOST_NAMES = 100_000
-"""A listing is read no further: a folder of millions must not fill our memory. The rest is seen when these are gone."""
 _BREATH = 500
 """Names after which a listing gets the whole time again: a long one is not a dead one."""
 _OLD = (asyncssh.SFTPFailure, asyncssh.SFTPFileAlreadyExists)
-
-
-class Found(Struct, frozen=True):
-    """What stands at a path. `fault` set: it is neither a regular file nor a folder."""
-
-    size: int
-    mtime: int
-    folder: bool
-    fault: str = ""
-
-    def entry(self, path: str) -> Entry:
-        """Return it as the polling engine sees it."""
-        fault = "it is a folder" if self.folder else self.fault
-        return Entry(path, self.size, self.mtime * 1_000_000_000, name_fault(path.rpartition("/")[2]) or fault)
 
 
 class Place:
@@ -48,6 +29,15 @@ class Place:
 
     def __init__(self, link: Link) -> None:
         self.link = link
+        self.notes = SftpNotes(link)
+
+    async def server(self) -> str:
+        """Connect if need be, and return what the server calls itself."""
+        return (await self.link.session()).server
+
+    async def close(self) -> None:
+        """End the connection; a later call opens another one."""
+        await self.link.close()
 
     async def stat(self, path: str) -> Found | None:
         """Return what stands at a path, links not followed, or None."""
@@ -75,7 +65,7 @@ class Place:
         names = session.sftp.scandir(path)
         try:
             more = True
-            while more and len(found) < _MOST_NAMES:
+            while more and len(found) < MOST_NAMES:
                 async with session.turn(doing):
                     more = await _some(names, found)
         finally:
@@ -83,6 +73,21 @@ class Place:
                 async with session.turn(doing):
                     await names.aclose()  # type: ignore[attr-defined]
         return found
+
+    async def fetch(self, path: str, offset: int, size: int) -> AsyncGenerator[bytes, None]:
+        """Yield the bytes from `offset` up to `size`, fewer if the file is shorter."""
+        session = await self.link.session()
+        doing, end = f"read {shown(path)}", offset + size
+        file = await session.open(path, asyncssh.FXF_READ, doing)
+        try:
+            while offset < end:
+                chunk = await session.read(file, min(CHUNK, end - offset), offset, doing)
+                if not chunk:
+                    return
+                offset += len(chunk)
+                yield chunk
+        finally:
+            await session.close_file(file)
 
     async def move(self, source: str, target: str, below: str) -> Moved:
         """Rename a file; it replaces nothing. Folders of the target that are missing are made, down from `below`.
@@ -124,23 +129,15 @@ class Place:
             with suppress(*GONE):
                 await sftp.remove(path)
 
-    async def forget(self, path: str) -> None:
-        """Delete a file if that can be done; what stays is written over or deleted when its turn comes again."""
-        with suppress(EndpointError):
-            await self.remove(path)
-
     async def upload(self, path: str, data: bytes) -> str:
         """Write data to a temporary name beside `path` and return that name.
 
-        The name derives from the content and nothing is cut off before it is written: twins that upload at once write
-        the same bytes to the same places, so the file that one of them renames is whole whatever the other one does;
-        and what a crash left is written over.
+        Nothing is cut off before it is written: a twin may be writing the same bytes to the same place.
         """
-        folder, slash, name = path.rpartition("/")
-        aside = f"{folder}{slash}.{derive(name, sha256(data).hexdigest())[:20]}.tmp"
+        beside = aside(path, sha256(data).hexdigest())
         session = await self.link.session()
         doing = f"write {shown(path)}"
-        file = await session.open(aside, asyncssh.FXF_WRITE | asyncssh.FXF_CREAT, doing)
+        file = await session.open(beside, asyncssh.FXF_WRITE | asyncssh.FXF_CREAT, doing)
         try:
             for start in range(0, len(data), CHUNK):
                 await session.write(file, data[start : start + CHUNK], start, doing)
@@ -151,13 +148,14 @@ class Place:
         except OutOfReachError:
             raise
         except EndpointError:
-            await self.forget(aside)  # a full disk must not stay full of our halves
+            with suppress(EndpointError):
+                await self.remove(beside)  # a full disk must not stay full of our halves
             raise
         finally:
             await session.close_file(file)
         if size != len(data):
             raise EndpointError(f"cannot {doing}: {len(data)} bytes were sent, but the server has {size}")
-        return aside
+        return beside
 
     async def replace(self, source: str, target: str) -> None:
         """Rename a file over another: at once where the server offers it, else after deleting the other."""
@@ -188,6 +186,49 @@ class Place:
         finally:
             await session.close_file(file)
         return True
+
+
+class SftpNotes:
+    """Notes as files; each is written whole in one request of one length, so that nobody ever reads a part of it."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    async def make(self, path: str, content: bytes) -> None:
+        """Create it. Raises EndpointError if it is there: SFTP servers create exclusively when asked to."""
+        await self._write(path, content, asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_EXCL)
+
+    async def renew(self, path: str, content: bytes) -> None:
+        """Write it again. Raises MissingError if it is gone."""
+        await self._write(path, content, asyncssh.FXF_WRITE)
+
+    async def read(self, path: str, length: int) -> bytes:
+        """Return what is written there, or nothing."""
+        session = await self._link.session()
+        doing = "read the lease"
+        try:
+            file = await session.open(path, asyncssh.FXF_READ, doing)
+        except MissingError:
+            return b""
+        try:
+            return await session.read(file, length, 0, doing)
+        finally:
+            await session.close_file(file)
+
+    async def remove(self, path: str) -> None:
+        """Delete it; a missing one is fine."""
+        async with self._link.turn("delete a lease") as sftp:
+            with suppress(*GONE):
+                await sftp.remove(path)
+
+    async def _write(self, path: str, content: bytes, flags: int) -> None:
+        session = await self._link.session()
+        doing = "write the lease"
+        file = await session.open(path, flags, doing)
+        try:
+            await session.write(file, content, 0, doing)
+        finally:
+            await session.close_file(file)
 
 
 async def _some(names: AsyncIterator[asyncssh.SFTPName], found: list[tuple[str, Found]]) -> bool:

@@ -12,6 +12,7 @@ from asyncssh.sftp import SFTPClientFile
 
 from esb.endpoints.polling.files import OutOfReachError
 from esb.endpoints.polling.names import shown
+from esb.endpoints.remote.place import DeniedError, MissingError
 from esb.errors import EndpointError
 
 _T = TypeVar("_T")
@@ -28,14 +29,6 @@ class Reached(Protocol):
 
     @property
     def timeout(self) -> float: ...
-
-
-class MissingError(EndpointError):
-    """The path, or a folder on the way to it, does not exist."""
-
-
-class DeniedError(EndpointError):
-    """The server says that this user may not do this."""
 
 
 class Session:

@@ -14,11 +14,8 @@ import secrets
 import socket
 from contextlib import suppress
 
-import asyncssh
-
 from esb.endpoints.polling.files import OutOfReachError
-from esb.endpoints.sftp.place import Place
-from esb.endpoints.sftp.session import MissingError
+from esb.endpoints.remote.place import MissingError, RemotePlace
 from esb.errors import EndpointError
 
 _NAME = "lease-"
@@ -32,7 +29,7 @@ two together are less than the whole: a renewal that comes late never overlaps w
 class Lease:
     """The right to poll one place. `seconds`: how long a holder that died keeps the others waiting."""
 
-    def __init__(self, place: Place, folder: str, seconds: float) -> None:
+    def __init__(self, place: RemotePlace, folder: str, seconds: float) -> None:
         self._place = place
         self._folder = folder
         self._seconds = seconds
@@ -76,15 +73,14 @@ class Lease:
         if held:
             with suppress(EndpointError, TimeoutError):
                 async with asyncio.timeout(self._seconds * _SLOWEST):
-                    await self._write(self._number, _FREE, asyncssh.FXF_WRITE)
+                    await self._place.notes.renew(self._path(self._number), _FREE)
 
     async def _take(self, number: int) -> bool:
         """Make the next lease; False if another worker was faster, or went on meanwhile."""
         began = asyncio.get_running_loop().time()
         content = self._content()
-        exclusive = asyncssh.FXF_WRITE | asyncssh.FXF_CREAT | asyncssh.FXF_EXCL
         try:
-            await self._write(number, content, exclusive)
+            await self._place.notes.make(self._path(number), content)
         except OutOfReachError:
             raise
         except EndpointError:
@@ -95,7 +91,7 @@ class Lease:
         if leases[-1] != number or await self._read(number) != content:
             return False
         for old in leases[:-1]:
-            await self._place.remove(self._path(old))
+            await self._place.notes.remove(self._path(old))
         self._number = number
         self._until = began + self._seconds * _VALID
         self._keeping = asyncio.ensure_future(self._keep())
@@ -118,7 +114,7 @@ class Lease:
     async def _renew(self) -> bool:
         """Give a sign of life; return whether the lease is still the newest one."""
         try:
-            await self._write(self._number, self._content(), asyncssh.FXF_WRITE)
+            await self._place.notes.renew(self._path(self._number), self._content())
         except MissingError:
             return False
         return await self._place.stat(self._path(self._number + 1)) is None
@@ -142,26 +138,7 @@ class Lease:
         return sorted(int(name) for name in names if name.isdecimal() and len(name) < 19)
 
     async def _read(self, number: int) -> bytes:
-        session = await self._place.link.session()
-        doing = "read the lease"
-        try:
-            file = await session.open(self._path(number), asyncssh.FXF_READ, doing)
-        except MissingError:
-            return b""
-        try:
-            return await session.read(file, _LENGTH, 0, doing)
-        finally:
-            await session.close_file(file)
-
-    async def _write(self, number: int, content: bytes, flags: int) -> None:
-        """Write the whole lease in one request of one length, so that nobody ever reads a part of it."""
-        session = await self._place.link.session()
-        doing = "write the lease"
-        file = await session.open(self._path(number), flags, doing)
-        try:
-            await session.write(file, content, 0, doing)
-        finally:
-            await session.close_file(file)
+        return await self._place.notes.read(self._path(number), _LENGTH)
 
     def _content(self) -> bytes:
         self._beats += 1

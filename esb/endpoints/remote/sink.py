@@ -1,9 +1,12 @@
-"""The SFTP sink: a temporary name, fsync where offered, a rename. A redelivery finds its file, or writes it again."""
+"""The sink of file servers: a temporary name, fsync where offered, a rename.
+
+A redelivery finds its file, or writes it again.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 
 from esb.edge import Delivered
@@ -11,8 +14,7 @@ from esb.endpoints.outgoing import wire_bytes
 from esb.endpoints.polling.files import Moved, OutOfReachError
 from esb.endpoints.polling.names import shown
 from esb.endpoints.polling.written import written_path
-from esb.endpoints.sftp.place import Place
-from esb.endpoints.sftp.session import DeniedError, MissingError
+from esb.endpoints.remote.place import DeniedError, MissingError, RemotePlace
 from esb.errors import EndpointError, RejectedError, UnknownOutcomeError
 from esb.expressions import Expression
 from esb.message import Message
@@ -40,10 +42,10 @@ def _judged() -> Iterator[None]:
         raise EndpointError(str(error)) from error
 
 
-class SftpSink:
+class RemoteSink:
     """Uploads each message as a file."""
 
-    def __init__(self, place: Place, target: Target) -> None:
+    def __init__(self, place: RemotePlace, target: Target) -> None:
         self._place = place
         self._target = target
 
@@ -78,10 +80,10 @@ class SftpSink:
 
     async def close(self) -> None:
         """End the connection."""
-        await self._place.link.close()
+        await self._place.close()
 
     async def _check(self, directory: str) -> str:
-        session = await self._place.link.session()
+        server = await self._place.server()
         if not await self._place.is_folder(directory):
             raise EndpointError(f"signed in, but {directory} is not a directory at the server; create it there")
         await self._place.listing(directory)
@@ -89,7 +91,7 @@ class SftpSink:
         aside = await self._place.upload(probe, b"esb endpoint check\n")
         await self._place.replace(aside, probe)
         await self._place.remove(probe)
-        return f"{directory} can be listed and written to ({session.server})"
+        return f"{directory} can be listed and written to ({server})"
 
     def _at(self, path: str) -> str:
         return f"{self._target.directory.rstrip('/')}/{path}"
@@ -114,11 +116,11 @@ class SftpSink:
         except MissingError:
             moved = "gone"
         except EndpointError:
-            await self._place.forget(aside)
+            await self._forget(aside)
             raise
         if moved == "moved":
             return
-        await self._place.forget(aside)
+        await self._forget(aside)
         if await self._place.holds(at, data):
             return
         if moved == "gone":
@@ -126,6 +128,11 @@ class SftpSink:
         raise RejectedError(
             f"{shown(at)} exists with other content; let `name` derive from what is unique, or write exists: replace"
         )
+
+    async def _forget(self, path: str) -> None:
+        """Delete a file if that can be done; what stays is written over or deleted when its turn comes again."""
+        with suppress(EndpointError):
+            await self._place.remove(path)
 
     async def _rename(self, aside: str, at: str) -> Moved:
         if self._target.replace:

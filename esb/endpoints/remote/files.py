@@ -1,19 +1,17 @@
-"""The polling engine's port for folders of an SFTP server."""
+"""The polling engine's port for folders of a file server."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 
-import asyncssh
-
 from esb.endpoints.polling.files import Entry, Moved, OutOfReachError, Root, Spot
 from esb.endpoints.polling.names import name_fault, shown
-from esb.endpoints.sftp.lease import Lease
-from esb.endpoints.sftp.place import CHUNK, Found, Place
-from esb.endpoints.sftp.session import MissingError
-from esb.endpoints.sftp.spool import Copy, Spool
+from esb.endpoints.remote.lease import Lease
+from esb.endpoints.remote.place import Found, MissingError, RemotePlace
+from esb.endpoints.remote.spool import Copy, Spool
 from esb.errors import EndpointError
 
 CLAIMS = ".esb-claims"
@@ -32,10 +30,10 @@ class Folders:
     spool: Path
 
 
-class SftpFiles:
+class RemoteFiles:
     """Folders of a server. One worker polls: it holds the lease, which is kept beside the claims."""
 
-    def __init__(self, name: str, place: Place, folders: Folders) -> None:
+    def __init__(self, name: str, place: RemotePlace, folders: Folders) -> None:
         claims = f"{folders.inbox.rstrip('/')}/{CLAIMS}/{name}"
         self._place = place
         self._folders = folders
@@ -125,7 +123,7 @@ class SftpFiles:
         """Let another worker poll, and end the connection."""
         self._spool.close()
         await self._lease.close()
-        await self._place.link.close()
+        await self._place.close()
 
     def _at(self, spot: Spot) -> str:
         return f"{self._roots[spot.root].rstrip('/')}/{spot.path}"
@@ -180,15 +178,7 @@ class SftpFiles:
         size = copy.state[0]
         if copy.have >= size:
             return
-        session = await self._place.link.session()
-        doing = f"read {shown(spot.path)}"
-        file = await session.open(self._at(spot), asyncssh.FXF_READ, doing)
-        try:
-            while copy.have < size:
-                chunk = await session.read(file, min(CHUNK, size - copy.have), copy.have, doing)
-                if not chunk:
-                    return
+        async with aclosing(self._place.fetch(self._at(spot), copy.have, size - copy.have)) as chunks:
+            async for chunk in chunks:
                 await copy.add(chunk)
                 yield chunk
-        finally:
-            await session.close_file(file)
