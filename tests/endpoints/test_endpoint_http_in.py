@@ -368,7 +368,7 @@ async def test_an_unknown_sender_is_refused_before_its_body_is_read(tmp_path):
 
 
 async def test_a_signed_webhook_is_taken_and_forged_or_replayed_ones_are_not(tmp_path):
-    auth = {"standard_webhooks": {"secrets": ["secret://env/W"]}}
+    auth = {"standard": {"secrets": ["secret://env/W"]}}
     async with shop(tmp_path, auth=auth) as made:
         now = int(made.world.clock.now())
         signed = standard(b'{"a": 1}', now)

@@ -10,7 +10,7 @@ from esb.edge import Part
 from esb.endpoints.http_in.problems import Refusal
 from esb.envelope import decode_document
 from esb.errors import FormatError, MessageError
-from esb.ports import Reader
+from esb.ports import Contract, Reader
 
 OnInvalid: TypeAlias = Literal["refuse", "accept"]
 MakeReader: TypeAlias = Callable[[], Reader]
@@ -21,17 +21,21 @@ _LONGEST = 300
 _BYTE = re.compile(r"\(byte (\d{1,15})\)")
 
 
-def check(body: bytes, reader: MakeReader | None, strict: bool) -> None:
+def check(body: bytes, reader: MakeReader | None, strict: bool, contract: Contract | None = None) -> None:
     """Return if the body can be read. Without a reader it is taken for one JSON document.
 
-    `strict`: one bad part refuses the whole body; otherwise only a body with nothing good in it is refused.
+    `strict`: one bad part refuses the whole body; otherwise only a body with nothing good in it is refused. Documents
+    that can be read must keep the contract, if there is one.
 
     Raises:
-        Refusal: 400 with what is wrong and where (line, offset).
+        Refusal: 400 with what is wrong and where (line, offset); 422 with the places that break the contract.
     """
-    if reader is None:
-        _check_json(body)
-        return
+    documents = [_check_json(body)] if reader is None else _check_parts(body, reader, strict)
+    if contract is not None:
+        _check_contract(documents, contract)
+
+
+def _check_parts(body: bytes, reader: MakeReader, strict: bool) -> list[Any]:
     try:
         parts = _parts(body, reader())
     except MessageError as error:
@@ -39,6 +43,20 @@ def check(body: bytes, reader: MakeReader | None, strict: bool) -> None:
     bad = [part for part in parts if part.error]
     if bad and (strict or len(bad) == len(parts)):
         raise _refusal([found for part in bad for found in _findings(part)][:_MOST_FINDINGS])
+    return [part.body for part in parts if not part.error]
+
+
+def _check_contract(documents: Sequence[Any], contract: Contract) -> None:
+    found: list[Mapping[str, Any]] = []
+    for number, document in enumerate(documents, 1):
+        which = {"document": number} if len(documents) > 1 else {}
+        findings = [finding for finding in contract(document) if finding.severity == "error"]
+        found += [{**which, "where": each.where, "detail": each.text[:_LONGEST]} for each in findings]
+        if len(found) >= _MOST_FINDINGS:
+            break
+    if found:
+        detail = f"The body breaks its contract: {found[0]['detail']}"
+        raise Refusal(422, "contract", detail, errors=found[:_MOST_FINDINGS])
 
 
 def _parts(body: bytes, reader: Reader) -> list[Part]:
@@ -64,10 +82,10 @@ def _findings(part: Part) -> Sequence[Mapping[str, Any]]:
     return found or [{"detail": part.error[:_LONGEST]}]
 
 
-def _check_json(body: bytes) -> None:
+def _check_json(body: bytes) -> Any:
     plain = body.removeprefix(b"\xef\xbb\xbf")
     try:
-        decode_document(plain)
+        return decode_document(plain)
     except FormatError as error:
         found: dict[str, Any] = {"detail": str(error)[:_LONGEST]}
         if at := _BYTE.search(str(error)):

@@ -1,4 +1,4 @@
-"""The door: one POST becomes one receipt. 202 is answered only when the intake has all of it for good.
+"""The door: one request becomes one receipt. 202 is answered only when the intake has all of it for good.
 
 The order of the checks is the order of their price: method, key or token, lengths and types from the headers; then the
 body with its limits; then the signature over its raw bytes; and only a sender who is known is counted and parsed.
@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
-from hashlib import sha256
 
 import msgspec
 from starlette.requests import Request
@@ -19,39 +18,22 @@ from starlette.types import Receive, Scope, Send
 
 from esb.edge import Accepted, Receipt
 from esb.endpoints.gcra import Gcra
-from esb.endpoints.http_in.auth import Guard
+from esb.endpoints.http_in.arrivals import Call, arrivals
 from esb.endpoints.http_in.body import Budget, GoneError, declared_length, read_body
-from esb.endpoints.http_in.checking import MakeReader, check
+from esb.endpoints.http_in.checking import check
+from esb.endpoints.http_in.negotiation import media_type
 from esb.endpoints.http_in.problems import Refusal, refusal, response, unavailable
+from esb.endpoints.http_in.rules import BODILESS, Arrival, Means, Rules
+from esb.endpoints.http_in.synchronous import Synchronous
 from esb.endpoints.taking import take
 from esb.errors import EsbError, SecurityError
 from esb.ports import Intake
-from esb.specs import World
 
-_COPIED = ("content-type", "user-agent")
-_LONGEST_HEADER = 2000
-_LONGEST_KEY = 255
 _LARGE = 256 * 1024
 """Bodies above this size are parsed in a thread: others must not wait for it."""
-
-
-@dataclass(frozen=True, slots=True)
-class Rules:
-    """What is asked of a request. `check`: parse before taking; `strict`: one bad part refuses the whole body."""
-
-    name: str
-    guard: Guard
-    identity: tuple[str, ...]
-    headers: tuple[str, ...] = ()
-    content_types: tuple[str, ...] = ()
-    max_bytes: int = 10_000_000
-    timeout: float = 30.0
-    at_once: int = 200
-    memory: int = 256_000_000
-    rate: tuple[float, float] | None = None
-    check: bool = True
-    strict: bool = True
-    partner: str = ""
+_MOST_CLIENTS = 10_000
+_AT_ONCE = 64
+"""Events of one batch that are taken side by side."""
 
 
 @dataclass(slots=True)
@@ -60,99 +42,152 @@ class Door:
 
     rules: Rules
     intake: Intake
-    world: World
-    reader: MakeReader | None = None
+    means: Means
     _open: int = 0
     _budget: Budget = field(init=False)
     _rate: Gcra | None = field(init=False)
+    _clients: dict[str, Gcra] = field(init=False, default_factory=dict)
+    _synchronous: Synchronous | None = field(init=False, default=None)
 
     def __post_init__(self) -> None:
         self._budget = Budget(self.rules.memory)
         self._rate = Gcra(*self.rules.rate) if self.rules.rate else None
+        if self.rules.reply and self.means.replies is not None:
+            formats = {media_type(each.name): each for each in self.means.answers}
+            self._synchronous = Synchronous(self.rules.name, self.rules.reply, self.means.replies, formats)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
+        await self._reply(self._answer(Request(scope), receive), scope, receive, send)
+
+    async def result(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request for the result of an earlier one."""
+        await self._reply(self._result(Request(scope)), scope, receive, send)
+
+    async def _reply(self, work: Awaitable[Response], scope: Scope, receive: Receive, send: Send) -> None:
+        log, name = self.means.world.log, self.rules.name
         try:
-            answer = await self._answer(Request(scope), receive)
+            answer = await work
         except GoneError:
             return
         except SecurityError as error:
-            self.world.log.warning("http_in.unauthorized", endpoint=self.rules.name, reason=str(error))
-            challenge = {"WWW-Authenticate": self.rules.guard.challenge}
-            answer = response(Refusal(401, "unauthorized", headers=challenge))
+            log.warning("http_in.unauthorized", endpoint=name, reason=str(error))
+            answer = response(Refusal(401, "unauthorized", headers={"WWW-Authenticate": self.rules.guard.challenge}))
         except EsbError as error:
             problem = refusal(error)
-            self.world.log.info(
-                "http_in.refused",
-                endpoint=self.rules.name,
-                status=problem.status,
-                code=problem.code,
-                reason=str(error),
-            )
+            log.info("http_in.refused", endpoint=name, status=problem.status, code=problem.code, reason=str(error))
             answer = response(problem)
         await answer(scope, receive, send)
 
     async def _answer(self, request: Request, receive: Receive) -> Response:
-        if request.method != "POST":
-            raise Refusal(405, "method-not-allowed", "Messages are sent by POST.", {"Allow": "POST"})
+        rules = self.rules
+        if request.method not in rules.methods:
+            allowed = ", ".join(rules.methods)
+            raise Refusal(405, "method-not-allowed", f"Messages are sent by {allowed}.", {"Allow": allowed})
         headers = _headers(request)
-        self.rules.guard.admit(headers)
-        declared_length(headers, self.rules.max_bytes)
-        _check_type(headers, self.rules.content_types)
-        if self._open >= self.rules.at_once:
+        client = await rules.guard.admit(headers)
+        media = self._synchronous.accepted(headers.get("accept", "")) if self._synchronous else ""
+        parameters = rules.parameters.read(request.path_params, request.scope["query_string"])
+        call = Call(request.method, client, parameters, headers)
+        declared_length(headers, rules.max_bytes)
+        if request.method not in BODILESS:
+            _check_type(headers, rules)
+        if self._open >= rules.at_once:
             raise unavailable(1.0)
         self._open += 1
         try:
-            body = await read_body(receive, self.rules.max_bytes, self.rules.timeout, self._budget)
-            try:
-                return _accepted(await self._take(headers, bytes(body)))
-            finally:
-                self._budget.give(len(body))
+            accepted = await self._received(call, receive)
+            if self._synchronous is None or "respond-async" in headers.get("prefer", ""):
+                return self._accepted(accepted)
+            return await self._synchronous.answer(accepted[0], media, client)
         finally:
             self._open -= 1
 
-    async def _take(self, headers: Mapping[str, str], body: bytes) -> Accepted:
-        self.rules.guard.verify(headers, body, self.world.clock.now())
-        self._count()
-        copied = self._copied(headers)
-        digest = sha256(body).hexdigest()
-        key = _key(headers, self.rules.identity) or f"sha256:{digest}"
-        if not body:
-            raise Refusal(400, "empty", "The body is empty.")
-        if self.rules.check:
-            await self._check(body)
+    async def _received(self, call: Call, receive: Receive) -> list[Accepted]:
+        """Return what the intake said of a request's deliveries; its memory is given back before anybody waits."""
+        body = await read_body(receive, self.rules.max_bytes, self.rules.timeout, self._budget)
+        try:
+            return await self._take(call, bytes(body))
+        finally:
+            self._budget.give(len(body))
+
+    async def _take(self, call: Call, body: bytes) -> list[Accepted]:
+        self.rules.guard.verify(call.headers, body, self.means.world.clock.now())
+        self._count(call.client)
+        found = arrivals(self.rules, call, body)
+        for arrival in found:
+            await self._check(arrival.body)
+        if len(found) == 1:
+            return [await self._take_one(found[0])]
+        turn = asyncio.Semaphore(_AT_ONCE)
+
+        async def one(arrival: Arrival) -> Accepted:
+            async with turn:
+                return await self._take_one(arrival)
+
+        # All are taken before a failure is told: the sender sends the batch again, and what was taken is known.
+        given = await asyncio.gather(*(one(arrival) for arrival in found), return_exceptions=True)
+        failed = next((each for each in given if isinstance(each, BaseException)), None)
+        if failed is not None:
+            raise failed
+        return [each for each in given if isinstance(each, Accepted)]
+
+    async def _take_one(self, arrival: Arrival) -> Accepted:
         receipt = Receipt(
             endpoint=self.rules.name,
-            key=key,
-            digest=digest,
-            chunks=_Whole(body),
-            headers=copied,
+            key=arrival.key,
+            digest=arrival.digest,
+            chunks=_Whole(arrival.body),
+            headers=arrival.headers,
             partner=self.rules.partner,
         )
-        return await take(self.intake, receipt, self.world.log)
+        return await take(self.intake, receipt, self.means.world.log)
 
-    def _count(self) -> None:
-        wait = self._rate.wait(self.world.clock.now()) if self._rate else 0.0
+    def _count(self, client: str) -> None:
+        """Count a request against the rates. Raises Refusal (429)."""
+        now = self.means.world.clock.now()
+        wait = 0.0
+        if self.rules.client_rate is not None:
+            if client not in self._clients and len(self._clients) >= _MOST_CLIENTS:
+                self._clients.pop(next(iter(self._clients)))
+            wait = self._clients.setdefault(client, Gcra(*self.rules.client_rate)).wait(now)
+        if not wait and self._rate is not None:
+            wait = self._rate.wait(now)
         if wait:
             detail = "Too many requests; send the same one again later."
             raise Refusal(429, "too-many", detail, {"Retry-After": str(max(1, math.ceil(wait)))})
 
     async def _check(self, body: bytes) -> None:
+        if not self.rules.check and self.means.contract is None:
+            return
+        given = (body, self.means.reader, self.rules.strict, self.means.contract)
         if len(body) > _LARGE:
-            await asyncio.to_thread(check, body, self.reader, self.rules.strict)
+            await asyncio.to_thread(check, *given)
         else:
-            check(body, self.reader, self.rules.strict)
+            check(*given)
 
-    def _copied(self, headers: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers that go on with the message: an allowlist, so that no credential ever does."""
-        copied = {name: headers[name] for name in (*_COPIED, *self.rules.headers) if name in headers}
-        for name, value in copied.items():
-            if len(value) > _LONGEST_HEADER:
-                detail = f"The header {name} is longer than {_LONGEST_HEADER} characters."
-                raise Refusal(431, "header-too-large", detail)
-            if not value.isprintable():
-                raise Refusal(400, "bad-header", f"The header {name} holds control characters.")
-        return copied
+    def _accepted(self, accepted: list[Accepted]) -> Response:
+        if len(accepted) == 1:
+            return _told(accepted[0], self._place(accepted[0]))
+        told = [_document(each, self._place(each)) | {"repeated": each.repeated} for each in accepted]
+        return Response(msgspec.json.encode({"events": told}), 202, media_type="application/json")
+
+    def _place(self, accepted: Accepted) -> str:
+        if self._synchronous is not None:
+            return self._synchronous.place(accepted.message_id)
+        return f"/v1/messages/{accepted.message_id}"
+
+    async def _result(self, request: Request) -> Response:
+        if request.method not in ("GET", "HEAD"):
+            raise Refusal(405, "method-not-allowed", "Results are read by GET.", {"Allow": "GET, HEAD"})
+        headers, guard = _headers(request), self.rules.guard
+        client = await guard.admit(headers)
+        guard.verify(headers, b"", self.means.world.clock.now())
+        self._count(client)
+        if self._synchronous is None:
+            raise Refusal(404, "not-found", "There is no such result.")
+        media = self._synchronous.accepted(headers.get("accept", ""))
+        return await self._synchronous.result(request.path_params["message_id"], media, client)
 
 
 def _headers(request: Request) -> dict[str, str]:
@@ -164,32 +199,27 @@ def _headers(request: Request) -> dict[str, str]:
     return found
 
 
-def _check_type(headers: Mapping[str, str], accepted: tuple[str, ...]) -> None:
+def _check_type(headers: Mapping[str, str], rules: Rules) -> None:
     """Refuse what the endpoint's format cannot read; a body without a type is given the benefit of the doubt."""
     encoding = headers.get("content-encoding", "identity").strip().lower()
     if encoding not in {"", "identity"}:
         detail = "Compressed bodies are not taken; send it without Content-Encoding."
         raise Refusal(415, "content-encoding", detail, {"Accept-Encoding": "identity"})
-    given = headers.get("content-type", "").partition(";")[0].strip().lower()
-    if not given or not accepted:
-        return
+    given, _, parameters = headers.get("content-type", "").partition(";")
+    kind, accepted = given.strip().lower(), rules.content_types
     # "+json" stands for every structured type that is JSON underneath (RFC 6839).
-    if not any(given == kind or (kind.startswith("+") and given.endswith(kind)) for kind in accepted):
-        kinds = ", ".join(kind for kind in accepted if not kind.startswith("+"))
+    fits = any(kind == each or (each.startswith("+") and kind.endswith(each)) for each in accepted)
+    if kind and accepted and not fits:
+        kinds = ", ".join(each for each in accepted if not each.startswith("+"))
         raise Refusal(415, "media-type", f"Send it as {kinds}.", {"Accept-Post": kinds})
+    charset = next((value for name, value in map(_pair, parameters.split(";")) if name == "charset"), "")
+    if charset and rules.charsets and charset not in rules.charsets:
+        raise Refusal(415, "charset", f"Send it in {rules.charsets[0]}.")
 
 
-def _key(headers: Mapping[str, str], names: tuple[str, ...]) -> str:
-    """Return the sender's key, from the first of these headers that is there, or an empty text."""
-    name = next((name for name in names if name.lower() in headers), None)
-    if name is None:
-        return ""
-    key = headers[name.lower()].strip()
-    if len(key) >= 2 and key[0] == key[-1] == '"':  # a structured string (RFC 9651), as the Idempotency-Key draft asks
-        key = key[1:-1]
-    if not (1 <= len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
-        raise Refusal(400, "bad-key", f"{name} must hold 1 to {_LONGEST_KEY} visible ASCII characters.")
-    return key
+def _pair(parameter: str) -> tuple[str, str]:
+    name, _, value = parameter.partition("=")
+    return name.strip().lower(), value.strip().strip('"').lower()
 
 
 class _Whole:
@@ -202,10 +232,13 @@ class _Whole:
         yield self._body
 
 
-def _accepted(accepted: Accepted) -> Response:
-    status = f"/v1/messages/{accepted.message_id}"
-    headers = {"Location": status}
-    if accepted.repeated:
-        headers["Idempotent-Replayed"] = "true"
-    document = {"id": accepted.message_id, "status_url": status}
-    return Response(msgspec.json.encode(document), 202, headers, "application/json")
+def _told(accepted: Accepted, place: str) -> Response:
+    headers = {"Location": place, **({"Idempotent-Replayed": "true"} if accepted.repeated else {})}
+    return Response(msgspec.json.encode(_document(accepted, place)), 202, headers, "application/json")
+
+
+def _document(accepted: Accepted, place: str) -> dict[str, object]:
+    document: dict[str, object] = {"id": accepted.message_id, "status_url": place}
+    if accepted.documents != 1 or accepted.bad:
+        document |= {"documents": accepted.documents, "bad": accepted.bad}
+    return document
