@@ -10,6 +10,7 @@ from pydantic import Discriminator
 from esb.endpoints.file import FileEndpoint
 from esb.endpoints.http_in import HttpIn
 from esb.endpoints.http_out import HttpOut
+from esb.endpoints.http_poll import HttpPoll
 from esb.endpoints.sftp import SftpEndpoint
 from esb.endpoints.sftp_server import SftpServerEndpoint
 from esb.endpoints.timer import Timer
@@ -19,6 +20,7 @@ ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
     "file": FileEndpoint,
     "http_in": HttpIn,
     "http_out": HttpOut,
+    "http_poll": HttpPoll,
     "sftp": SftpEndpoint,
     "sftp_server": SftpServerEndpoint,
     "timer": Timer,
@@ -26,5 +28,5 @@ ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
 """Every type of endpoint by what `type:` calls it."""
 
 AnyEndpoint: TypeAlias = Annotated[
-    FileEndpoint | HttpIn | HttpOut | SftpEndpoint | SftpServerEndpoint | Timer, Discriminator("type")
+    FileEndpoint | HttpIn | HttpOut | HttpPoll | SftpEndpoint | SftpServerEndpoint | Timer, Discriminator("type")
 ]

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from base64 import b64encode
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Literal, Protocol
 
 from pydantic import Field, field_validator, model_validator
 
-from esb.endpoints.http_out.client import Client
+from esb.endpoints.http_out.answers import Answered
+from esb.endpoints.http_out.client import Client, Request
 from esb.endpoints.http_out.signing import HEADER
 from esb.endpoints.http_out.tokens import Grant, Tokens
 from esb.endpoints.http_out.urls import url_fault
@@ -126,6 +127,27 @@ class Written:
             return ()
         found = [auth.bearer, auth.basic and auth.basic.password, auth.api_key and auth.api_key.key]
         return tuple(world.secret(each) for each in found if each)
+
+
+async def send_proved(
+    client: Client, credentials: Credentials, request: Request, signed: Callable[[], Mapping[str, str]] = dict
+) -> Answered:
+    """Send a request with our credentials; once more with better ones if they had run out.
+
+    A 401 says that nothing was applied, so that the second call repeats nothing. `signed` gives the headers of a
+    signature, anew for each call.
+
+    Raises:
+        UnknownOutcomeError: The request left and no answer came.
+        RejectedError: The guard refuses the address.
+        EndpointError: It did not leave, or it was safe.
+    """
+    for last in (False, True):
+        proof = await credentials.headers()
+        answered = await client.send(replace(request, headers={**request.headers, **signed(), **proof}))
+        if last or answered.status != 401 or not credentials.refused(proof):
+            return answered
+    raise AssertionError("the second answer has been returned")
 
 
 NOBODY = Written()

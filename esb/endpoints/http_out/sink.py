@@ -11,7 +11,7 @@ from yarl import URL
 from esb.edge import Delivered
 from esb.endpoints.http_out.answers import Answered, Reading, outcome
 from esb.endpoints.http_out.asks import Shared
-from esb.endpoints.http_out.auth import NOBODY, Credentials
+from esb.endpoints.http_out.auth import NOBODY, Credentials, send_proved
 from esb.endpoints.http_out.client import Client, Request
 from esb.endpoints.http_out.destination import Destination
 from esb.endpoints.http_out.gone import Gone
@@ -118,18 +118,13 @@ class HttpSink:
         return done if door.replies is None else door.replies.read(answered, seen, secrets)
 
     async def _send(self, request: Request, name: str = "") -> Answered:
-        """Send a request with our credentials and, if it delivers `name`, our signature; once more if they had run out.
-
-        A 401 says that nothing was applied, so that the second call repeats nothing.
-        """
+        """Send a request with our credentials and, if it delivers `name`, our signature."""
         door = self._door
-        for last in (False, True):
-            proof = await door.credentials.headers()
-            signed = door.signer(request.body or b"", name, self._clock.now()) if door.signer and name else {}
-            answered = await self._client.send(replace(request, headers={**request.headers, **signed, **proof}))
-            if last or answered.status != 401 or not door.credentials.refused(proof):
-                return answered
-        raise AssertionError("the second answer has been returned")
+
+        def signed() -> Mapping[str, str]:
+            return door.signer(request.body or b"", name, self._clock.now()) if door.signer and name else {}
+
+        return await send_proved(self._client, door.credentials, request, signed)
 
     async def applied(self, message: Message, key: str) -> bool | None:
         """Return what the probe says: True if it is there, False if not, None if the answer does not tell.
