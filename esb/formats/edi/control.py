@@ -10,6 +10,13 @@ class Numbers:
         self._low = self._high = -1
         self._others: set[str] = set()
 
+    def seen(self, number: str) -> bool:
+        """Return whether a number came."""
+        if number.isascii() and number.isdigit() and len(number) < 10:
+            value = int(number)
+            return self._low <= value <= self._high or str(value) in self._others
+        return number in self._others
+
     def first_time(self, number: str) -> bool:
         """Return whether a number comes for the first time; at most a million odd ones are remembered."""
         if number.isascii() and number.isdigit() and len(number) < 10:

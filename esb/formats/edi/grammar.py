@@ -126,7 +126,10 @@ class Tree(Struct, frozen=True):
 
 
 class Loop(Struct, frozen=True):
-    """Segments that repeat together; the first of `body` opens it. `name` is the loop's id in acknowledgments."""
+    """Segments that repeat together; the first of `body` opens it. `name` is the loop's id in acknowledgments.
+
+    `stream`: this is the loop that `each: line` cuts a huge set by.
+    """
 
     name: str
     body: tuple[Use | Loop, ...]
@@ -136,6 +139,7 @@ class Loop(Struct, frozen=True):
     key: str = ""
     line: int = 0
     tree: Tree | None = None
+    stream: bool = False
 
     @property
     def opener(self) -> Use:

@@ -11,7 +11,7 @@ from esb.formats.edi.grammar import MANY, Check, Child, Guide, Loop, Segment, Tr
 from esb.reading import Document
 
 _USE = ("use", "max", "into", "key")
-_LOOP = (*_USE, "body", "tree")
+_LOOP = (*_USE, "body", "stream", "tree")
 _TREE = ("id", "parent", "level", "child", "kinds", "names")
 _TOP = ("set", "is", "group", "versions", "written_from", "body", "checks")
 
@@ -87,7 +87,11 @@ class _File:
                     self._document, loc, f"{name}: the first entry of its body must be the segment that opens it"
                 )
             tree = self._tree([*loc, "tree"], name[5:], body[0], options["tree"]) if "tree" in options else None
-            loop = Loop(name[5:], body, must, most, into or name[5:].lower(), key, line, tree)
+            stream = options.get("stream", False) is True
+            if stream and (key or tree is not None or len(loc) != 3):
+                text = f"{name} cannot be streamed: a streamed loop stands at the top, has no key: and no tree:"
+                raise refuse(self._document, [*loc, "stream"], text)
+            loop = Loop(name[5:], body, must, most, into or name[5:].lower(), key, line, tree, stream)
             self._key(loc, key, body[0].segment)
             return loop
         _known(self._document, loc, options, _USE)

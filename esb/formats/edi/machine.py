@@ -14,9 +14,9 @@ from esb.formats.edi.binder import Bind, binder, following, opener_binder
 from esb.formats.edi.grammar import Child, Guide, Loop, Segment, Use
 from esb.formats.edi.patterns import Marks, acceptor
 
-PLAIN, REPEAT, OPEN, MISSING, KIND, END, TOO_MANY = range(7)
+PLAIN, REPEAT, OPEN, MISSING, KIND, END, TOO_MANY, CUT = range(8)
 """How a step is taken: as it is; counting repeats; opening a loop; after something mandatory; a tree; the trailer;
-one repeat too many (only the walker finds that).
+one repeat too many (only the walker finds that); where a streamed loop begins, begins again or is left.
 
 What follows something mandatory that is missing is looked at again without it: `Place.how`.
 """
@@ -41,7 +41,7 @@ class Step(NamedTuple):
 class Ring:
     """A loop in its position. `depth` = which scope its object is; `index` numbers the counters of all loops."""
 
-    __slots__ = ("children", "depth", "entry", "index", "kinds", "loop", "must", "order", "parent", "tag")
+    __slots__ = ("children", "depth", "entry", "index", "kinds", "loop", "must", "order", "parent", "streamed", "tag")
 
     def __init__(self, loop: Loop | None, parent: Ring | None, order: int, index: int) -> None:
         self.loop, self.parent, self.order, self.index = loop, parent, order, index
@@ -51,6 +51,7 @@ class Ring:
         self.kinds: dict[str, Ring] = {}
         self.tag = loop.tag if loop is not None else ""
         self.must = loop.must if loop is not None else True
+        self.streamed: Ring | None = parent.streamed if parent is not None else None
 
     @property
     def name(self) -> str:
@@ -108,10 +109,15 @@ class State(dict[str, Step | None]):
 
 
 class Machine:
-    """A guide, compiled for one set of separators. `start` is the state behind the header segment."""
+    """A guide, compiled for one set of separators. `start` is the state behind the header segment.
 
-    def __init__(self, guide: Guide, marks: Marks, header: Segment, trailer: Segment) -> None:
+    With `stream`, the walker cuts at each turn of the guide's main loop, whose ring is `streamed`.
+    """
+
+    def __init__(self, guide: Guide, marks: Marks, header: Segment, trailer: Segment, stream: bool = False) -> None:
         self.guide, self.marks = guide, marks
+        self.streamed: Ring | None = None
+        self._main = main_loop(guide) if stream else None
         self.loops = 0
         self.has_tree = False
         root = Ring(None, None, 0, 0)
@@ -140,11 +146,34 @@ class Machine:
 
     def _ring(self, loop: Loop, parent: Ring, order: int) -> Ring:
         self.loops += 1
-        return Ring(loop, parent, order, self.loops)
+        ring = Ring(loop, parent, order, self.loops)
+        if loop is self._main:
+            ring.streamed = self.streamed = ring
+        return ring
+
+
+def main_loop(guide: Guide) -> Loop | None:
+    """Return the loop that `each: line` cuts: the one marked `stream: true`, else the one that comes most often.
+
+    None: the set has none, or its levels are a tree.
+    """
+    loops = [child for child in guide.body if isinstance(child, Loop) and not child.key and child.tree is None]
+    marked = [loop for loop in loops if loop.stream]
+    likely = marked or [loop for loop in loops if loop.most >= 1000]
+    return max(likely, key=lambda loop: (loop.must, loop.most), default=None)
 
 
 def follow(place: Place, tag: str) -> Step | None:
     """Return where a tag leads from a place, or None if it cannot come here."""
+    step = _followed(place, tag)
+    if step is None or step.how == REPEAT:
+        return step
+    source, target = place.ring.streamed, step.place.ring.streamed
+    opens = target is not None and step.place is target.children[0]
+    return step._replace(how=CUT) if opens or (source is not None and target is None) else step
+
+
+def _followed(place: Place, tag: str) -> Step | None:
     again = place.tag == tag and not _opens(place)
     if again and place.most > 1:
         return _taken(place, REPEAT)

@@ -8,9 +8,11 @@ from typing import Any
 from msgspec import Struct
 
 from esb.formats.edi.binder import NODES, Scopes
+from esb.formats.edi.control import Numbers
 from esb.formats.edi.diagnosis import flaws
 from esb.formats.edi.faults import Fault
-from esb.formats.edi.machine import END, KIND, MISSING, OPEN, REPEAT, TOO_MANY, Machine, Place, Ring, State, Step
+from esb.formats.edi.machine import CUT, END, KIND, MISSING, OPEN, REPEAT, TOO_MANY, Machine, Place, Ring, State, Step
+from esb.formats.edi.units import Units
 
 
 class Limits(Struct, frozen=True):
@@ -22,6 +24,9 @@ class Limits(Struct, frozen=True):
     depth: int = 64
     answer: int = 10_000
 
+
+MOST_LEVELS = 100_000
+"""Levels of a tree whose depth is known at once; where more came, depths are counted from there."""
 
 _NONE: dict[str, Any] = {}
 """Stands for a scope that was never opened."""
@@ -63,8 +68,11 @@ class Walk:
         self._owners = [-1] * (machine.loops + 1)
         self._counts = [0] * (machine.loops + 1)
         self._repeats = 1
-        self._depths: dict[str, int] = {}
-        self._bind = bind or machine.has_tree
+        self._levels, self._depths = Numbers(), dict[str, int]()
+        self._bind = bind
+        ring = machine.streamed
+        self.units = Units(ring.loop.into, ring.depth, bind) if ring is not None and ring.loop is not None else None
+        """The turns of the main loop, if the machine streams."""
         self._locate: Locate = _nowhere
         self._index = 0
         self._begin: tuple[Locate, int] = (self._locate, 0)
@@ -143,24 +151,37 @@ class Walk:
         self.document.pop(NODES, None)
         return self.document
 
-    def fault(self, code: str, text: str, severity: str = "error", **detail: Any) -> None:
-        """Note a fault at the current segment; a tolerated one is a warning."""
+    def fault(self, code: str, text: str, severity: str = "error", line: int = 0, **detail: Any) -> None:
+        """Note a fault at the current segment; a tolerated one is a warning. `line` = whose it is in a streamed set."""
         if code in self._tolerate:
             severity = "warning"
         if severity == "error":
             # values that are not what they should be cannot be bound, and a refused set has no document
-            self.failed, self._bind = True, False
+            self._bind = False
+            if line and self.units is not None:
+                self.units.hurt(line)
+            else:
+                self.failed = True
         if len(self.faults) >= self.limits.faults:
             self.untold += 1
             return
-        offset, line = self._locate(self._index)
+        offset, at = self._locate(self._index)
         detail = {"segment": self.count, **detail}
-        self.faults.append(Fault(code, text, severity, offset, line, *self.context, **detail))
+        fault = Fault(code, text, severity, offset, at, *self.context, **detail)
+        self.faults.append(fault)
+        if line and self.units is not None:
+            self.units.note(line, fault)
 
     def note(self, code: str, text: str, locate: Locate, index: int, **detail: Any) -> None:
         """Note a fault of the segment that comes next, before it is taken."""
         self._locate, self._index = locate, index
-        self.fault(code, text, segment=self.count + 1, **detail)
+        self.fault(code, text, line=self._line(self._place.ring), segment=self.count + 1, **detail)
+
+    def _line(self, ring: Ring, place: Place | None = None) -> int:
+        """Return which line a fault in a loop concerns, if the set is streamed; 0 = the set. `place`: the new one."""
+        if self.units is None or ring.streamed is None:
+            return 0
+        return self.units.number + (place is not None and place is ring.streamed.children[0])
 
     def forget(self) -> None:
         """Give the document up."""
@@ -170,25 +191,41 @@ class Walk:
     def _special(self, step: Step, how: int, values: list[str]) -> Place:
         """Take a step that is more than the next segment; return the place it leads to."""
         place = step.place
-        if how == MISSING:
+        if how in (MISSING, CUT):
             for gone in step.missing:
                 name = gone.name if isinstance(gone, Ring) else gone.ring.name
-                self.fault("seg.missing", f"{gone.tag} is missing before {place.tag}", tag=gone.tag, loop=name)
+                line = self._line(gone.ring if isinstance(gone, Place) else gone)
+                text = f"{gone.tag} is missing before {place.tag}"
+                self.fault("seg.missing", text, line=line, tag=gone.tag, loop=name)
+            if how == CUT and self.units is not None:
+                bound = self.units.cut(self._index, place.ring.streamed is not None, self._scopes)
+                self._bind = bound and not self.failed
             how = place.how
             if how == OPEN:
-                self._turns[step.ring] += 1
-                self._owners[step.ring], self._counts[step.ring] = self._turns[step.parent], 1
+                how = self._turn(step)
         if how == TOO_MANY:
             most = step.most
             loop = place.how == OPEN
             what, code = (f"loop {place.ring.name}", "loop.too-many") if loop else (place.tag, "seg.too-many")
             text = f"{what} comes more than the {most} times that are allowed"
-            self.fault(code, text, tag=place.tag, loop=place.ring.name)
+            self.fault(code, text, line=self._line(place.ring), tag=place.tag, loop=place.ring.name)
         elif how == END:
             self.over, self.trailer = True, values
         elif how == KIND:
             return self._level(place, values)
         return place
+
+    def _turn(self, step: Step) -> int:
+        """Count a turn of a loop; return how the step is taken."""
+        ring, parent = step.ring, step.parent
+        self._turns[ring] += 1
+        if self._owners[ring] != self._turns[parent]:
+            self._owners[ring], self._counts[ring] = self._turns[parent], 1
+        elif self._counts[ring] < step.most:
+            self._counts[ring] += 1
+        else:
+            return TOO_MANY
+        return OPEN
 
     def _level(self, place: Place, values: list[str]) -> Place:
         """Choose what may follow a level of a tree, by its code; check that its parent came before."""
@@ -197,12 +234,11 @@ class Walk:
         tree, names = ring.loop.tree, [item.name for item in place.use.segment.items]
         found = dict(zip(names, values[1:], strict=False))
         number, parent, level = found.get(tree.id, ""), found.get(tree.parent, ""), found.get(tree.level, "")
-        nodes = self.document.setdefault(NODES, {})
-        if self._bind and parent and parent not in nodes:
+        if parent and not self._levels.seen(parent):
             at = names.index(tree.parent) + 1
             text = f"{place.tag}{at:02d} names parent {parent[:20]!r}, which did not come before"
             self.fault("el.code", text, tag=place.tag, loop=ring.name, element=at, value=parent)
-        if number in nodes:
+        if not self._levels.first_time(number):
             at = names.index(tree.id) + 1
             text = f"{place.tag}{at:02d} is {number[:20]!r} again; every level has a number of its own"
             self.fault("el.code", text, tag=place.tag, loop=ring.name, element=at, value=number)
@@ -219,6 +255,8 @@ class Walk:
         return opener
 
     def _check_depth(self, number: str, parent: str, place: Place) -> None:
+        if len(self._depths) > MOST_LEVELS:
+            self._depths.clear()
         depth = self._depths[number] = self._depths.get(parent, 0) + 1
         if depth == self.limits.depth + 1:
             text = f"levels are nested deeper than {self.limits.depth}; raise depth:"
@@ -228,10 +266,12 @@ class Walk:
         """Diagnose a segment that the accept path refused; return its values as characters."""
         values = [value if value.isascii() else self._decode(value) for value in values]
         segment, loop = place.use.segment, place.ring.name
+        line = self._line(place.ring, place)
         for flaw in flaws(segment, values[1:], self.machine.marks):
             self.fault(
                 flaw.code,
                 flaw.text,
+                line=line,
                 tag=place.tag,
                 loop=loop,
                 element=flaw.element,
@@ -246,7 +286,7 @@ class Walk:
         """Name the fault of a segment that cannot come here; return whether it counts as one."""
         if not tag:
             if self.machine.marks.terminator not in "\r\n":
-                self.fault("seg.empty", "there is an empty segment", "warning")
+                self.fault("seg.empty", "there is an empty segment", "warning", self._line(place.ring))
             return False
         if not self.machine.guide.set:
             return True  # a set without a guide: its segments are only counted
@@ -259,5 +299,5 @@ class Walk:
             code, text = "seg.not-in-set", f"{shown} does not belong to {self.machine.guide.set}"
         else:
             code, text = "seg.unknown", f"{shown!r} is no segment of version {self.machine.guide.version}"
-        self.fault(code, text, tag=shown, loop=place.ring.name)
+        self.fault(code, text, line=self._line(place.ring), tag=shown, loop=place.ring.name)
         return True
