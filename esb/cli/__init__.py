@@ -30,6 +30,7 @@ COMMANDS = {
     "queue": "queue",
     "store": "store",
     "doctor": "doctor",
+    "edi": "edi",
 }
 """Verb to module of this package. A module has `command` (one function) or `app` (verbs of its own)."""
 

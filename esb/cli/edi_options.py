@@ -1,0 +1,126 @@
+"""What the verbs of `esb edi` share: which guides read a file, and the files themselves."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, BinaryIO
+
+import typer
+
+from esb.errors import FormatError, UsageError
+from esb.management.edi_files import HEAD, Dialect, dialect, sniff, standard, stranger
+from esb.routes import load, read_files
+from esb.routes.nearest import listed, meant
+from esb.specs import EndpointSpec, FormatSpec
+
+Guides = Annotated[
+    list[str] | None,
+    typer.Option("--guide", help="x12/850, a file, or a guide of the project; default: every standard set."),
+]
+Endpoint = Annotated[str, typer.Option("--endpoint", help="Read as this endpoint of the project does.")]
+GivenFile = Annotated[str, typer.Argument(help="The file; - reads standard input.")]
+
+
+def chooser(
+    project: Path, guides: list[str] | None = None, endpoint: str = "", **changes: str
+) -> Callable[[str], Dialect]:
+    """Return what gives the reader for a dialect: by an endpoint or guides of the project, or by the standards.
+
+    `changes` replace keys of the format that has them.
+
+    Raises:
+        UsageError: There is no such endpoint, or both were given.
+        DefinitionError: A guide is missing or wrong.
+    """
+    if guides and endpoint:
+        raise UsageError("an endpoint brings its own guides; give --endpoint or --guide")
+    if not guides and not endpoint:
+        return lambda name: dialect(_changed(standard(name), changes), {})
+    spec, files = _of_endpoint(project, endpoint) if endpoint else format_of(project, guides or [])
+    chosen = dialect(_changed(spec, changes), files)
+    return lambda name: chosen if name == chosen.name else dialect(_changed(standard(name), changes), {})
+
+
+def _changed(spec: FormatSpec, changes: Mapping[str, str]) -> FormatSpec:
+    return spec.model_copy(update={key: value for key, value in changes.items() if key in type(spec).model_fields})
+
+
+def known(file: BinaryIO, name: str, choose: Callable[[str], Dialect]) -> Dialect:
+    """Return the dialect of a file, which is left at its beginning.
+
+    Raises:
+        FormatError: It holds no EDI.
+    """
+    head = file.read(HEAD)
+    file.seek(0)
+    if found := sniff(head):
+        return choose(found)
+    raise FormatError(f"{name}: {stranger(head)}")
+
+
+def edi_endpoint(project: Path, name: str) -> tuple[EndpointSpec, Mapping[str, bytes]]:
+    """Return an endpoint that speaks EDI, and the project's files. Raises UsageError."""
+    found = load(read_files(project))
+    spec = found.endpoints.get(name)
+    if spec is None:
+        advice = meant(name, found.endpoints) or f"there are {listed(sorted(found.endpoints))}"
+        raise UsageError(f"there is no endpoint {name!r}; {advice}")
+    if getattr(spec.format, "type", "") not in ("x12", "edifact"):
+        raise UsageError(f"endpoint {name} does not speak EDI: its format is {getattr(spec.format, 'type', 'json')}")
+    return spec, found.files
+
+
+def _of_endpoint(project: Path, name: str) -> tuple[FormatSpec, Mapping[str, bytes]]:
+    spec, files = edi_endpoint(project, name)
+    assert isinstance(spec.format, FormatSpec)
+    return spec.format, files
+
+
+def format_of(project: Path, guides: list[str]) -> tuple[FormatSpec, Mapping[str, bytes]]:
+    """Return the format of guides: standard ones, files by their path, or those of the project."""
+    files: dict[str, bytes] = {}
+    names = []
+    for guide in guides:
+        path = Path(guide)
+        if guide.startswith(("x12/", "edifact/")):
+            names.append(guide)
+        elif path.suffix in (".yaml", ".yml") and path.is_file():
+            names.append(path.stem)
+            files[f"schemas/{path.stem}.yaml"] = path.read_bytes()
+        else:
+            names.append(guide)
+    if any(not name.startswith(("x12/", "edifact/")) and f"schemas/{name}.yaml" not in files for name in names):
+        files = {**read_files(project), **files}
+    kind: Any = type(standard("edifact" if names and names[0].startswith("edifact/") else "x12"))
+    return kind(guide=names), files
+
+
+@contextmanager
+def opened(name: str) -> Iterator[BinaryIO]:
+    """Open a file that can be read twice; standard input is kept in a temporary one, for it comes only once.
+
+    Raises:
+        UsageError: It cannot be read.
+    """
+    if name == "-":
+        with tempfile.TemporaryFile() as kept:
+            shutil.copyfileobj(sys.stdin.buffer, kept)
+            kept.seek(0)
+            yield kept
+        return
+    try:
+        file = Path(name).open("rb")  # noqa: SIM115 - what fails while it is used is not for us to explain
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from error
+    with file:
+        yield file
+
+
+def called(name: str) -> str:
+    """Return what a file is called in answers."""
+    return "standard input" if name == "-" else name

@@ -1,0 +1,242 @@
+"""What is wrong with a file: one pass of the reader, and another for the segments that have faults."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO
+
+from msgspec.structs import replace
+
+from esb.edge import Finding, Part
+from esb.formats.edi.faults import EdiFinding
+from esb.formats.edi.patterns import Marks
+from esb.formats.x12.framing import Junk, Opened, Run
+from esb.management.edi_files.carets import readable, span
+from esb.management.edi_files.dialects import HEAD, Dialect, sniff
+from esb.management.edi_files.segments import PIECE, events, header
+from esb.management.edi_files.strangers import stranger
+
+MOST_FINDINGS = 20_000
+"""Findings of one file that are told; the rest are counted, so that no file can fill the memory."""
+
+_SHOWN = 4096
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A finding with the segment that it stands in, as Latin-1 characters, and its separators; empty = not known."""
+
+    finding: EdiFinding
+    text: str = ""
+    marks: Marks | None = None
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as `esb edi lint --json` prints it; what does not apply is null."""
+        found = self.finding
+        return {
+            "code": found.code,
+            "severity": found.severity,
+            "offset": found.offset,
+            "line": found.line,
+            "interchange": found.interchange or None,
+            "group": found.group or None,
+            "transaction": found.transaction or None,
+            "segment": found.segment or None,
+            "tag": found.tag or None,
+            "element": found.element or None,
+            "component": found.component or None,
+            "value": found.value or None,
+            "message": found.text,
+        }
+
+
+class Seen:
+    """Interchanges that came before, in all files of one command."""
+
+    def __init__(self) -> None:
+        self._places: dict[tuple[str, ...], str] = {}
+
+    def before(self, key: tuple[str, ...], place: str) -> str:
+        """Return where an interchange was seen before, or nothing; note it."""
+        known = self._places.get(key, "")
+        if not known:
+            self._places[key] = place
+        return known
+
+
+@dataclass
+class Report:
+    """What was found in one file. `untold` = findings over the limit; the counters are by set, partners and code."""
+
+    name: str
+    dialect: str = ""
+    interchanges: int = 0
+    groups: int = 0
+    transactions: int = 0
+    accepted: int = 0
+    noted: int = 0
+    rejected: int = 0
+    answers_read: int = 0
+    errors: int = 0
+    warnings: int = 0
+    junk: int = 0
+    findings: list[Shown] = field(default_factory=list)
+    untold: int = 0
+    size: int = 0
+    largest: tuple[int, str] = (0, "")
+    sets: Counter[tuple[str, str]] = field(default_factory=Counter)
+    partners: Counter[tuple[str, str]] = field(default_factory=Counter)
+    codes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def verdict(self) -> str:
+        """One word for the whole file."""
+        if not self.interchanges:
+            return "unreadable"
+        if self.rejected and not self.accepted:
+            return "rejected"
+        if self.errors and not self.accepted and not self.answers_read:
+            return "rejected"  # envelopes without a set that could be taken
+        if self.rejected or self.junk:
+            return "partially-accepted"
+        return "accepted-with-errors" if self.errors or self.noted else "accepted"
+
+    def as_data(self) -> dict[str, Any]:
+        """Return it as `esb edi lint --json` prints it."""
+        return {
+            "file": self.name,
+            "interchanges": self.interchanges,
+            "groups": self.groups,
+            "transactions": self.transactions,
+            "verdict": self.verdict,
+            "findings": [shown.as_data() for shown in self.findings],
+            "untold": self.untold,
+        }
+
+    def note(self, finding: Finding) -> None:
+        """Count a finding, and keep it while there is room."""
+        self.codes[finding.code] += 1
+        self.errors += finding.severity == "error"
+        self.warnings += finding.severity != "error"
+        if len(self.findings) >= MOST_FINDINGS:
+            self.untold += 1
+            return
+        if not isinstance(finding, EdiFinding):
+            finding = EdiFinding(
+                *(finding.code, finding.text, finding.offset, finding.line, finding.where, finding.severity)
+            )
+        self.findings.append(Shown(finding))
+
+
+def study(name: str, file: BinaryIO, choose: Callable[[str], Dialect], seen: Seen) -> Report:
+    """Read a file (at its beginning, seekable) to its end and return what was found.
+
+    `choose` gives the dialect for a name that `sniff` returns.
+    """
+    head = file.read(HEAD)
+    file.seek(0)
+    found = sniff(head)
+    report = Report(name)
+    if not found:
+        report.size = file.seek(0, 2)
+        report.note(EdiFinding("file.empty" if not head.strip() else "file.unknown", stranger(head), line=1))
+        return report
+    dialect = choose(found)
+    report.dialect = dialect.title
+    _read(report, file, dialect)
+    file.seek(0)
+    _look(report, file, dialect, seen)
+    return report
+
+
+def _read(report: Report, file: BinaryIO, dialect: Dialect) -> None:
+    reader = dialect.reader()
+    for parts in _parts(reader, file, report):
+        for part in parts:
+            if not part.acknowledgment:
+                _take(report, part)
+    report.interchanges, report.groups, report.transactions = reader.interchanges, reader.groups, reader.sets
+
+
+def _parts(reader: Any, file: BinaryIO, report: Report) -> Iterator[Sequence[Part]]:
+    while piece := file.read(PIECE):
+        report.size += len(piece)
+        yield reader.feed(piece)
+    yield reader.end()
+
+
+def _oddities(begun: Opened, dialect: Dialect, seen: Seen, name: str) -> Iterator[EdiFinding]:
+    """Give what is to be said of an interchange's header alone: oddities, and that it came before."""
+    sender, receiver, number = dialect.parties(begun)
+    place = {"offset": begun.offset, "line": begun.line, "interchange": number}
+    tag = dialect.names.interchange
+    for code, text in begun.oddities:
+        yield EdiFinding(code, text, severity="warning", tag=tag, **place)  # type: ignore[arg-type]
+    if before := seen.before((dialect.name, sender, receiver, number), f"{name}, line {begun.line}"):
+        text = f"interchange {number} from {sender} to {receiver} came before: {before}"
+        element = dialect.names.number[tag]
+        yield EdiFinding("ich.duplicate", text, severity="warning", tag=tag, element=element, **place)  # type: ignore[arg-type]
+
+
+def _take(report: Report, part: Part) -> None:
+    """Count a part and its findings."""
+    for finding in part.findings:
+        report.note(finding)
+    headers = part.envelope
+    if "edi_transaction" not in headers:
+        report.answers_read += not part.error
+        report.junk += any(finding.code.endswith(".unreadable") for finding in part.findings)
+        return
+    if part.error:
+        report.rejected += 1
+    else:
+        report.accepted += 1
+        report.noted += bool(part.findings)
+    name = headers.get("edi_set", "")
+    report.sets[name, headers.get("edi_version", "")] += 1
+    report.partners[headers.get("edi_sender", ""), headers.get("edi_receiver", "")] += 1
+    size = len(part.raw)
+    if size > report.largest[0]:
+        report.largest = size, f"{name} {headers['edi_transaction']}"
+
+
+def _look(report: Report, file: BinaryIO, dialect: Dialect, seen: Seen) -> None:
+    """Look at the segments: note what is to be said of headers, and put the segments to the findings."""
+    told = {(shown.finding.code, shown.finding.offset) for shown in report.findings}
+    wanted, at = sorted({offset for _, offset in told}), 0
+    texts: dict[int, tuple[str, Marks | None]] = {}
+    marks: Marks | None = None
+    for event in events(file, dialect):
+        if isinstance(event, Opened):
+            marks = event.marks
+            odd = [one for one in _oddities(event, dialect, seen, report.name) if (one.code, one.offset) not in told]
+            for finding in odd:
+                report.note(finding)
+            if odd or (at < len(wanted) and wanted[at] == event.offset):
+                texts[event.offset] = header(event, dialect), marks
+            continue
+        if isinstance(event, Junk):
+            marks = None
+        reach = event.offset + (len(event.text) if isinstance(event, Run) else event.size)
+        while at < len(wanted) and wanted[at] < reach:
+            offset = wanted[at]
+            if offset >= event.offset:
+                piece = event.text[offset - event.offset :][:_SHOWN]
+                texts[offset] = (piece.partition(marks.terminator)[0], marks) if marks is not None else (piece, None)
+            at += 1
+    report.findings = sorted((_with_text(shown.finding, texts) for shown in report.findings), key=_place)
+
+
+def _place(shown: Shown) -> int:
+    return shown.finding.offset
+
+
+def _with_text(finding: EdiFinding, texts: Mapping[int, tuple[str, Marks | None]]) -> Shown:
+    """Return a finding with its segment, and with the value that stands there if the reader did not name it."""
+    text, marks = texts.get(finding.offset, ("", None))
+    if marks is not None and finding.element and not finding.value and text.startswith(finding.tag + marks.element):
+        begin, end = span(text, marks, finding.element, finding.component)
+        finding = replace(finding, value=readable(text[begin:end])[:100])
+    return Shown(finding, text, marks)
