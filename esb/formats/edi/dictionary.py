@@ -14,8 +14,8 @@ from esb.reading import Document
 _LENGTH = re.compile(r"(\d+)?(?:\.\.(\d+))?")
 _TYPE = re.compile(r"(an|a|n)(?P<length>(?:\d*\.\.)?\d+)")
 """Type and length in one, as EDIFACT writes them: `an..35`, `n..15`, `a3`."""
-_VERSION = r"\d{6}|D\d\d[AB]|S[34]"
-"""A release of X12, a directory of EDIFACT, or S3, S4: a version of its syntax (for service segments)."""
+_VERSION = r"\d{6}|D\d\d[AB]|S?[34]"
+"""A release of X12, a directory of EDIFACT, or 3, 4: a version of its syntax (for service segments)."""
 _ITEM = re.compile(
     r"(?P<of>[A-Z]?\d{1,4})(?: (?P<use>[MOC]))?(?: x(?P<times>\d+))?"
     rf"(?: (?P<since>{_VERSION})\+)?(?: (?P<until>{_VERSION})-)?"
@@ -90,7 +90,7 @@ class Dictionary:
 
     def _since(self, version: str) -> bool:
         """Return whether this dictionary is of a version or a later one."""
-        own = self.syntax if version[0] == "S" else self.version
+        own, version = (self.syntax, version[-1]) if len(version) < 3 else (self.version, version)
         return rank(version) <= rank(own)
 
     def _composite(self, name: str) -> Composite:
