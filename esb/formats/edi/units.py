@@ -29,13 +29,15 @@ class Units:
     """
 
     def __init__(self, into: str, depth: int, bind: bool) -> None:
-        self._into, self._depth, self._bind = into, depth, bind
+        self.into, self._depth, self._bind = into, depth, bind
         self._hurt: set[int] = set()
         self._faults: dict[int, list[Fault]] = {}
         self.number = 0
         """The line that is being read."""
         self.bad = 0
         """Lines with errors so far."""
+        self.header: dict[str, Any] = {}
+        """What stands before the first line."""
         self.cuts: list[Cut] = []
         """Cuts of this run that nobody has taken yet."""
 
@@ -51,8 +53,10 @@ class Units:
         """End a unit before segment `index`; return whether the next one (a line, if it `opens` one) may be bound."""
         number, line = self.number, None
         if number:
-            held = scopes[self._depth - 1].pop(self._into, None)
+            held = scopes[self._depth - 1].pop(self.into, None)
             line = scopes[self._depth] if held else None
+        else:
+            self.header = dict(scopes[0])
         hurt = number in self._hurt
         self.bad += hurt
         self._hurt.discard(number)

@@ -62,7 +62,7 @@ class Library:
     """The guides that a format reads with: all shipped ones, or only those that its `guide` names."""
 
     def __init__(self, names: tuple[str, ...], project: Mapping[str, bytes]) -> None:
-        self._machines: dict[tuple[str, str, Marks], Machine | None] = {}
+        self._machines: dict[tuple[str, str, Marks, bool], Machine | None] = {}
         self._shipped = frozenset(name.removeprefix("x12/") for name in names if name.startswith("x12/"))
         self._own: dict[str, Document] = {}
         self._all = not names
@@ -82,18 +82,21 @@ class Library:
         names = [*self._own, *self._shipped]
         return names[0] if len(names) == 1 else ""
 
-    def machine(self, name: str, version: str, marks: Marks) -> Machine | None:
-        """Return the compiled guide of a set, or None; the empty name gives one that takes nothing but ST and SE."""
+    def machine(self, name: str, version: str, marks: Marks, stream: bool = False) -> Machine | None:
+        """Return the compiled guide of a set, or None; the empty name gives one that takes nothing but ST and SE.
+
+        With `stream` it cuts the set at each turn of its main loop.
+        """
         near = nearest(version) or VERSIONS[0]
-        key = (name, near, marks)
+        key = (name, near, marks, stream)
         if key not in self._machines:
             if len(self._machines) > 200:
                 # separators come from outside: without a bound they would fill the memory
                 self._machines.clear()
             guide = self._guide(name, near)
             words = dictionary(near)
-            machine = Machine(guide, marks, words.segment("ST"), words.segment("SE")) if guide is not None else None
-            self._machines[key] = machine
+            header, trailer = words.segment("ST"), words.segment("SE")
+            self._machines[key] = Machine(guide, marks, header, trailer, stream) if guide is not None else None
         return self._machines[key]
 
     def known(self, version: str) -> frozenset[str]:
