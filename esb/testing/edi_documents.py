@@ -12,12 +12,25 @@ from esb.formats.edi.grammar import Child, Composite, Element, Guide, Item, Loop
 DEPTH = 3
 """Loops within loops that are filled."""
 
+_BINARY = frozenset({"BIN", "BDS"})
+"""Segments that are not made: their length counts what they hold, which chance does not know."""
+
 
 def document(guide: Guide, seed: int) -> dict[str, Any]:
     """Return a document of the set; the same seed gives the same document."""
     maker = Maker(Random(seed))  # noqa: S311 - nothing secret
     number = f"{maker.chance.randint(1, 9999):04d}"
-    return {"transaction": {"set": guide.set, "number": number}, **maker.body(guide.body, 0)}
+    made = {"transaction": {"set": guide.set, "number": number}, **maker.body(guide.body, 0)}
+    count(guide, made)
+    return made
+
+
+def count(guide: Guide, made: dict[str, Any]) -> None:
+    """Put the true counts into the totals of a document that has them; sums are left to chance."""
+    for check in guide.checks:
+        into, _, name = check.equals.partition(".")
+        if check.count and name in made.get(into, ()):
+            made[into][name] = len(made.get(check.count, ()))
 
 
 class Maker:
@@ -28,9 +41,7 @@ class Maker:
 
     def body(self, children: tuple[Child, ...], depth: int, opener: bool = False) -> dict[str, Any]:
         made: dict[str, Any] = {}
-        for child in children[1:] if opener else children:
-            if not child.must and self.chance.random() > 0.3:
-                continue
+        for child in self.chosen(children[1:] if opener else children):
             if isinstance(child, Loop) and child.tree is not None:
                 made |= self.levels(child, depth)
             elif isinstance(child, Use) and child.into == ".":
@@ -43,12 +54,23 @@ class Maker:
                 made[child.into] = [self.one(child, depth) for _ in range(self.chance.randint(1, min(2, child.most)))]
         return made
 
+    def chosen(self, children: tuple[Child, ...]) -> list[Child]:
+        """Return the mandatory children and some others; what LS and LE bound comes with both of them or not at all."""
+        tags = [child.tag for child in children]
+        inside = range(tags.index("LS"), tags.index("LE") + 1) if "LS" in tags and "LE" in tags else range(0)
+        bounded = self.chance.random() < 0.3
+        return [child for number, child in enumerate(children)
+                if child.must or (bounded if number in inside else self.chance.random() < 0.3)
+                if child.tag not in _BINARY]  # fmt: skip
+
     def one(self, child: Child, depth: int) -> dict[str, Any]:
         """Return the object of one segment, or of one turn of a loop."""
         if isinstance(child, Use):
             return self.fields(child.segment.items, child.segment.notes, child.key)
         segment = child.opener.segment
         made = self.fields(segment.items, segment.notes, child.key)
+        if child.opener.into != ".":
+            made = {child.opener.into: made}
         inner = child.body if depth < DEPTH else tuple(use for use in child.body if use.must)
         return made | self.body(inner, depth + 1, opener=True)
 
