@@ -1,13 +1,20 @@
-"""Who answers asks of kind `http`: the endpoints that a route asks, each with its own pool and time limit."""
+"""Who answers: the endpoints that a route asks (`http`), and the routes that a caller waits for (replies)."""
 
 from __future__ import annotations
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from esb.errors import DefinitionError, EndpointError
+from esb.endpoints.http_in.replies import Standing
+from esb.errors import DefinitionError, EndpointError, StoreError
+from esb.management.trace import trace
 from esb.message import NamedAsk
+from esb.ports import Clock, Store
+
+_LOOK = 0.05
+"""Seconds between two looks into the store for replies that another process may have kept."""
 
 
 class Asked(Protocol):
@@ -34,3 +41,76 @@ class EndpointAnswers:
             return await sink.ask({**asked.ask.request, "cache": asked.ask.cache})
         except Exception as error:
             return error if isinstance(error, Exception) else EndpointError(str(error))
+
+
+class StoredReplies:
+    """Replies are rows of the store, the first of a name stays. Who waits here is woken at once by what this process
+    keeps; for what another one keeps, one query for all who wait is asked again and again.
+    """
+
+    def __init__(self, store: Store, clock: Clock) -> None:
+        self._store, self._clock = store, clock
+        self._waiting: defaultdict[str, set[asyncio.Future[bytes]]] = defaultdict(set)
+        self._looking: Any = None
+
+    async def keep(self, name: str, message_id: str, reply: bytes) -> None:
+        """Keep a reply until its message is forgotten, and wake who waits for it."""
+        kept = await self._store.record({name: reply}, {name: message_id})
+        self._wake(name, kept[name])
+
+    async def find(self, name: str) -> bytes | None:
+        """Return a reply that is there."""
+        return (await self._store.recorded([name])).get(name)
+
+    async def wait(self, name: str, seconds: float) -> bytes | None:
+        """Return a reply as soon as it is there, or None when the time is over."""
+        found = await self.find(name)
+        if found is not None:
+            return found
+        future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
+        self._waiting[name].add(future)
+        if self._looking is None:
+            self._looking = self._clock.spawn(self._look(), "replies")
+        try:
+            return await asyncio.wait_for(future, seconds)
+        except TimeoutError:
+            return None
+        finally:
+            self._waiting[name].discard(future)
+            if not self._waiting[name]:
+                del self._waiting[name]
+
+    async def standing(self, message_id: str, endpoint: str) -> Standing:
+        """Return how a delivery of which there is no reply stands."""
+        found = await trace(self._store, message_id)
+        if not found.records:
+            return "unknown"
+        if any(record.kind == "sent" and record.text == f"delivery/{endpoint}" for record in found.records):
+            return "waiting"
+        open_rows = [row for row in found.parked if row.state == "open"]
+        if any(row.failure_class for row in open_rows):
+            return "failed"
+        if open_rows:
+            return "held"
+        ended = [fate for fate in found.fates if fate.state == "ended"]
+        return "ended" if ended and len(ended) == len(found.fates) else "waiting"
+
+    async def _look(self) -> None:
+        """Ask the store for all that is waited for, until nobody waits."""
+        try:
+            while self._waiting:
+                await self._clock.sleep(_LOOK)
+                names = list(self._waiting)
+                try:
+                    kept = await self._store.recorded(names) if names else {}
+                except StoreError:
+                    continue
+                for name, reply in kept.items():
+                    self._wake(name, reply)
+        finally:
+            self._looking = None
+
+    def _wake(self, name: str, reply: bytes) -> None:
+        for future in self._waiting.get(name, ()):
+            if not future.done():
+                future.set_result(reply)

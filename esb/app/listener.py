@@ -12,8 +12,9 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute
+from starlette.routing import BaseRoute, Match
 
+from esb.app.connections import Connection
 from esb.errors import EsbError, UsageError
 from esb.management.api import problem
 
@@ -35,14 +36,14 @@ class Listener:
         config = uvicorn.Config(
             Starlette(routes=list(routes), exception_handlers={HTTPException: _problem, EsbError: _unavailable}),
             loop="none",
-            http="httptools",
+            http=Connection,
+            ws="none",
             lifespan="off",
             log_config=None,
             access_log=False,
             server_header=False,
             timeout_keep_alive=30,
             timeout_graceful_shutdown=10,
-            h11_max_incomplete_event_size=64 * 1024,
         )
         self._server = _Server(config)
         self._socket: socket.socket | None = None
@@ -88,10 +89,19 @@ async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if error.status_code == 405:
         answer = problem(405, "method-not-allowed", f"{request.method} is not for this address.")
+        answer.headers["Allow"] = ", ".join(_allowed(request))
     else:
         answer = problem(error.status_code, "not-found", "Nothing is served at this address.")
-    answer.headers.update(error.headers or {})
     return answer
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of an address: several endpoints may share it, each with its own."""
+    found: set[str] = set()
+    for route in request.app.routes:
+        if route.matches(request.scope)[0] is not Match.NONE:
+            found |= getattr(route, "methods", None) or set()
+    return sorted(found)
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:

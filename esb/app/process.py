@@ -9,7 +9,9 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from esb.app.answering import EndpointAnswers
+from esb.app.answering import EndpointAnswers, StoredReplies
+from esb.app.doors import doors, replies_to
+from esb.app.doors import sink as sink_of
 from esb.app.listener import Listener
 from esb.app.logs import Redactor, open_log
 from esb.app.releases import Releases, usable
@@ -84,11 +86,12 @@ class Process:
         )
         self.answers["keys"] = KeyAnswers(self.bus)
         self.intake = Intaker(self.bus)
+        self.replies = StoredReplies(self.store, self.clock)
 
     def sink(self, endpoint: str) -> Sink:
         """Return the delivery side of an endpoint, built when it is first needed."""
         if endpoint not in self._sinks:
-            self._sinks[endpoint] = self.releases.project.endpoints[endpoint].sink(endpoint, self.world)
+            self._sinks[endpoint] = sink_of(self.releases.project, endpoint, self.world, self.replies)
         return self._sinks[endpoint]
 
     async def run(self, once: bool = False) -> None:
@@ -133,8 +136,10 @@ class Process:
         plan, roles = self.releases.current, self.settings.roles
         if "router" in roles:
             self._roles.extend(Router(self.bus, name) for name in plan.routes if self._has_channel(f"route/{name}"))
-        if "delivery" in roles:
-            self._roles.extend(Deliverer(self.bus, name, self.sink(name)) for name in plan.deliveries)
+        for name in plan.deliveries:
+            # A reply belongs where its caller waits: with the listener.
+            if ("intake" if replies_to(self.releases.project, name) else "delivery") in roles:
+                self._roles.append(Deliverer(self.bus, name, self.sink(name)))
         if "recorder" in roles:
             self._roles.append(Recorder(self.bus, written=self.metrics.count))
         self._tasks.extend(self._spawn(role.run, type(role).__name__) for role in self._roles)
@@ -152,7 +157,8 @@ class Process:
         for name in self.releases.current.intakes if takes else ():
             source: Any = self.releases.project.endpoints[name].source(name, self.world)
             if hasattr(source, "routes"):
-                routes.extend(source.routes(self.intake, self.releases.current.intakes[name].reader))
+                at = (self.releases.project, self.releases.current)
+                routes.extend(doors(source, self.intake, name, at, self.replies))
                 self._warn_if_open(name, source)
             else:
                 self._pollers.append(self._spawn(partial(source.run, self.intake, once), f"poll {name}"))

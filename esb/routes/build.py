@@ -23,6 +23,7 @@ from esb.routes.definition import RouteSpec
 from esb.routes.library import AbsentError, Library
 from esb.routes.outcome import acknowledge_to, effect_of, never_repeating
 from esb.routes.project import Project
+from esb.routes.replying import replies, reply_steps
 from esb.routes.rules.view import View
 
 
@@ -84,7 +85,9 @@ class Builder:
         """Return a compiled route."""
         spec = self.project.routes[name]
         owner = spec.owner or self.project.spec.defaults.owner
-        route = Compiler(name, spec, self.library, self.project.routes).route()
+        route = Compiler(
+            name, spec, self.library, self.project.routes, last=reply_steps(self.project, spec)
+        ).route()
         return Route(name, route.entry, route.entries, route.keys, route.order_key, owner)
 
     def policy(self, name: str) -> Policy:
@@ -155,7 +158,7 @@ class Builder:
             policy=never_repeating(policy) if effect == "never_repeat" else policy,
             effect=effect,
             concurrency=1 if spec.ordered else spec.concurrency,
-            rate=spec.limit,
+            rate=None if replies(self.project, name) else spec.limit,  # there it counts what comes in
             ordered=spec.ordered,
             owner=spec.owner or self.project.spec.defaults.owner,
         )
@@ -169,7 +172,8 @@ class Builder:
         feeding = {name.name for _, name in named if name.loc == ("from", "endpoint")}
         sent = {name.name for _, name in named if name.loc != ("from", "endpoint")}
         able = [name for name, spec in self.project.endpoints.items() if spec.delivers]
-        return sorted(name for name in able if name in sent or name not in feeding)
+        replying = [name for name in feeding if replies(self.project, name)]
+        return sorted([*(name for name in able if name in sent or name not in feeding), *replying])
 
     def topology(self) -> Topology:
         """Return the channels of every route with messages of its own and of every endpoint that is delivered to."""

@@ -51,6 +51,8 @@ class Compiler:
     routes: Mapping[str, RouteSpec]
     waiting: dict[str, Frame] = field(default_factory=dict)
     called: tuple[str, ...] = ()
+    last: Sequence[Named] = ()
+    """What stands behind the last step of the route itself."""
 
     def route(self) -> Route:
         """Return the compiled route.
@@ -72,6 +74,8 @@ class Compiler:
             line.append((path, self.step(entry, Parts(self, self.name, path, frame))))
             if entry.spec.waits:
                 self.waiting[path] = frame
+        if not prefix:
+            line.extend(self.last)
         return sequence(self.name, line)
 
     def step(self, entry: Entry, parts: Parts) -> Step:

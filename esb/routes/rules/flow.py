@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import pairwise
 
 from esb.errors import Diagnostic
+from esb.routes.replying import replies
 from esb.routes.rules.names import topic_matches
 from esb.routes.rules.view import View
 from esb.routes.visit import Visit
@@ -208,7 +209,7 @@ def _waits(view: View, visit: Visit, seen: tuple[str, ...] = ()) -> bool:
 def no_way_out(view: View) -> Iterator[Diagnostic]:
     """Warn of a route from which nothing ever leaves."""
     for name, route in view.project.routes.items():
-        if route.from_ is not None and not _leaves(view, name):
+        if route.from_ is not None and not _leaves(view, name) and not replies(view.project, route.from_.endpoint):
             text = f'nothing leaves route "{name}": it has no step that sends'
             file = view.file("route", name)
             advice = "add a step: - to: ENDPOINT, or - publish: EVENT"
