@@ -23,7 +23,7 @@ OWNERS = {
     "lxml": {"formats", "transforms", "contracts", "contracts.py"},
     "jsonschema_rs": {"contracts", "contracts.py"},
     "aiohttp": {"endpoints"},
-    "aioftp": {"endpoints"},
+    "ftplib": {"endpoints"},
     "aiosmtplib": {"endpoints"},
     "argon2": {"endpoints", "cli"},
     "asyncssh": {"endpoints"},

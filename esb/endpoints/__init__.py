@@ -8,6 +8,7 @@ from typing import Annotated, TypeAlias
 from pydantic import Discriminator
 
 from esb.endpoints.file import FileEndpoint
+from esb.endpoints.ftps import FtpsEndpoint
 from esb.endpoints.http_in import HttpIn
 from esb.endpoints.http_out import HttpOut
 from esb.endpoints.http_poll import HttpPoll
@@ -18,6 +19,7 @@ from esb.specs import EndpointSpec
 
 ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
     "file": FileEndpoint,
+    "ftps": FtpsEndpoint,
     "http_in": HttpIn,
     "http_out": HttpOut,
     "http_poll": HttpPoll,
@@ -28,5 +30,6 @@ ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
 """Every type of endpoint by what `type:` calls it."""
 
 AnyEndpoint: TypeAlias = Annotated[
-    FileEndpoint | HttpIn | HttpOut | HttpPoll | SftpEndpoint | SftpServerEndpoint | Timer, Discriminator("type")
+    FileEndpoint | FtpsEndpoint | HttpIn | HttpOut | HttpPoll | SftpEndpoint | SftpServerEndpoint | Timer,
+    Discriminator("type"),
 ]
