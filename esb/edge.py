@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterable, Mapping, Sequence
-from typing import Protocol
+from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -79,6 +79,17 @@ class Interchange(Struct, frozen=True):
     digest: str
     content: str = ""
     whole: bool = True
+
+
+Met: TypeAlias = Literal["new", "again", "other"]
+"""Whether an interchange is new, came again as it was, or is another one under a number that came before."""
+
+
+class Scanner(Protocol):
+    """Finds the interchanges of a delivery before it is read: what is known of each, in their order."""
+
+    def feed(self, data: bytes) -> None: ...
+    def end(self) -> Sequence[Interchange]: ...
 
 
 class Receipt(Struct, frozen=True):

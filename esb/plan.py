@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
+from esb.edge import Scanner
 from esb.envelope import Topology
 from esb.errors import FailureClass
 from esb.message import Message
@@ -77,7 +78,8 @@ class IntakePlan:
 
     `release`: when documents leave: as each is read, or when the interchange is valid to its end. `acknowledge`: the
     endpoint that gets the acknowledgments the reader makes. `window`: seconds in which one key is one delivery.
-    `max_bytes` bounds a delivery, `max_documents` what it may hold. `partner_of` finds the partner by envelope.
+    `max_bytes` bounds a delivery. `scanner` finds its interchanges; one that came before within `duplicates` seconds is
+    not processed again. `numbered`: acknowledgments get control numbers from the store.
     """
 
     endpoint: str
@@ -90,6 +92,9 @@ class IntakePlan:
     window: float = 7 * 86400.0
     max_bytes: int = 1 << 30
     keys: Callable[[Message], Message] = lambda message: message
+    scanner: Callable[[], Scanner | None] = lambda: None
+    duplicates: float = 0.0
+    numbered: bool = False
 
 
 @dataclass(frozen=True, slots=True)

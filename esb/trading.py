@@ -7,7 +7,7 @@ from typing import Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
-from esb.edge import Interchange
+from esb.edge import Interchange, Met
 from esb.envelope import Addressed, Packet
 from esb.message import Scope
 from esb.records import Parked, Record
@@ -43,14 +43,14 @@ class Arrival(Struct, frozen=True):
     window: float
 
 
-class Met(Struct, frozen=True):
-    """Whether an interchange is `new`, came `again` as it was, or is an`other` one under a number that came before.
+class Meeting(Struct, frozen=True):
+    """Whether an interchange came before (see `esb.edge.Met`).
 
     `base`: what the ids of its messages derive from. `at`: when it came first. `copy_of`: the number under which the
     same content came before.
     """
 
-    state: Literal["new", "again", "other"]
+    state: Met
     base: str
     at: float
     copy_of: str = ""
@@ -141,7 +141,7 @@ class Trading(Protocol):
         ...
 
     async def counters(self) -> Sequence[Counter]: ...
-    async def meet(self, arrivals: Sequence[Arrival]) -> Sequence[Met]:
+    async def meet(self, arrivals: Sequence[Arrival]) -> Sequence[Meeting]:
         """Say of each interchange whether it came before; one that nobody finished is new to whoever brings it."""
         ...
 

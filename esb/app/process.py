@@ -22,7 +22,7 @@ from esb.management.api import Api
 from esb.management.metrics import Metrics
 from esb.ports import Answers, Channel, Log, Sink, Store
 from esb.records import ParkedFilter
-from esb.runtime.asking import KeyAnswers
+from esb.runtime.asking import KeyAnswers, NumberAnswers
 from esb.runtime.bus import Bus, Limits
 from esb.runtime.clock import SystemClock
 from esb.runtime.delivery import Deliverer
@@ -84,7 +84,7 @@ class Process:
             limits=Limits(prefetch=self.settings.prefetch, drain=self.settings.drain, history=self.settings.history),
             suspects=Suspects(self.settings.state_dir / "suspects"),
         )
-        self.answers["keys"] = KeyAnswers(self.bus)
+        self.answers |= {"keys": KeyAnswers(self.bus), "numbers": NumberAnswers(self.bus)}
         self.intake = Intaker(self.bus)
         self.replies = StoredReplies(self.store, self.clock)
 

@@ -137,6 +137,9 @@ class Builder:
             window=endpoint.duplicates,
             max_bytes=getattr(endpoint, "max_size", _MOST_BYTES),
             keys=with_keys,
+            scanner=getattr(made, "scanner", lambda: None),
+            duplicates=getattr(made, "duplicates", 0.0),
+            numbered=getattr(made, "numbered", False),
         )
 
     def intake_format(self, spec: RouteSpec) -> Format:

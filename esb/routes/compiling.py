@@ -13,7 +13,7 @@ from esb.pipeline import Named, Route, sequence
 from esb.ports import Contract, Step, Transform
 from esb.routes.definition import Key, RouteSpec
 from esb.routes.library import AbsentError, Library
-from esb.specs import Entry, Table
+from esb.specs import Entry, Interchanges, Table
 
 _READY = frozenset({bytes, Claim})
 """Bodies that leave as they are: bytes, and what stands for bytes in the blob store."""
@@ -137,6 +137,10 @@ class Parts:
     def outgoing(self, endpoint: str) -> Callable[[Message], Message]:
         """Return what renders a message for an endpoint."""
         return outgoing(self.compiler.library, endpoint)
+
+    def interchanges(self, endpoint: str) -> Interchanges | None:
+        """Return how an endpoint gets interchanges with control numbers."""
+        return self.compiler.library.interchanges(endpoint)
 
     def keys(self, message: Message) -> tuple[BusinessKey, ...]:
         """Return the business keys of a message whose body has changed."""

@@ -149,6 +149,14 @@ class ProjectSpec(Spec):
     settings: SettingsSpec = Field(default_factory=SettingsSpec, description="How the process runs.")
 
 
+class Expect(Spec):
+    """What a partner owes us, and when it is late."""
+
+    ack: Duration | None = Field(
+        None, description="How soon they acknowledge what we send (997, 999, CONTRL), e.g. 24h; later it is overdue."
+    )
+
+
 class PartnerSpec(Spec):
     """A trading partner: schemas/partners/NAME.yaml."""
 
@@ -157,4 +165,5 @@ class PartnerSpec(Spec):
     owner: str = Field("", description="Who looks after this partner.")
     ids: dict[str, str] = Field(default_factory=dict, description="How they call themselves: isa, gs, gln, as2.")
     acknowledge_to: EndpointName | None = Field(None, description="The endpoint that gets our acknowledgments.")
+    expect: Expect | None = Field(None, description="What they owe us, and when it is late.")
     contacts: dict[str, str] = Field(default_factory=dict, description="Whom to ask, by subject.")

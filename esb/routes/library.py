@@ -12,7 +12,7 @@ from esb.message import BusinessKey, Message
 from esb.ports import Contract, Format, Step, Transform
 from esb.routes.parts import FORMATS
 from esb.routes.project import Project
-from esb.specs import EndpointSpec, Table
+from esb.specs import EndpointSpec, Interchanges, Table
 from esb.transforms import read_table
 
 T = TypeVar("T")
@@ -45,6 +45,16 @@ class Library:
     def format(self, endpoint: str) -> Format:
         """Return the format of an endpoint; an endpoint that names none speaks JSON. Raises DefinitionError."""
         return self._once("format", endpoint, lambda: self._format(endpoint))
+
+    def interchanges(self, endpoint: str) -> Interchanges | None:
+        """Return how an endpoint gets interchanges with control numbers, or None if its format has none."""
+        made, spec = self.format(endpoint), self.endpoint(endpoint)
+        draft = getattr(made, "draft", None)
+        if draft is None:
+            return None
+        partner = self.project.partners.get(spec.partner)
+        within = partner.expect.ack if partner is not None and partner.expect is not None else None
+        return Interchanges(draft, made.name, within or 0.0, spec.batch is not None)
 
     def _contract(self, name: str) -> Contract:
         file = self.project.places["contract"].get(name)
@@ -131,6 +141,10 @@ class Shelf:
         self._refuse("a route to call")
 
     def outgoing(self, endpoint: str) -> Callable[[Message], Message]:
+        """Refuse."""
+        self._refuse("an endpoint to send to")
+
+    def interchanges(self, endpoint: str) -> Interchanges | None:
         """Refuse."""
         self._refuse("an endpoint to send to")
 

@@ -64,21 +64,24 @@ class Answering:
             stateful = [entry for entry in waiting if entry[2].ask.stateful]
             outside = [entry for entry in waiting if not entry[2].ask.stateful]
             waiting = []
-            if stateful:
-                await self._stateful(stateful, waiting)
+            for kind in dict.fromkeys(entry[2].ask.kind for entry in stateful):
+                await self._stateful(kind, [entry for entry in stateful if entry[2].ask.kind == kind], waiting)
             if outside:
                 await self._outside(outside, waiting, None if patient else late)
         return late
 
-    async def _stateful(self, entries: Sequence[Waiting], waiting: list[Waiting]) -> None:
+    async def _stateful(self, kind: str, entries: Sequence[Waiting], waiting: list[Waiting]) -> None:
         asks = [asked for _, _, asked in entries]
-        keys = self._bus.answers.get("keys")
+        store = self._bus.answers.get(kind)
         try:
-            answers = [StoreError("no store answers keys")] * len(asks) if keys is None else await keys.answer(asks)
+            answers = (
+                [StoreError(f"no store answers {kind}")] * len(asks) if store is None else await store.answer(asks)
+            )
         except EsbError as error:
             answers = [error] * len(asks)
         for entry, answer in zip(entries, answers, strict=True):
-            entry[0].owners.add(entry[2].owner)
+            if kind == "keys":
+                entry[0].owners.add(entry[2].owner)
             resume(entry, answer, waiting)
 
     async def _outside(self, entries: Sequence[Waiting], waiting: list[Waiting], late: dict[int, Any] | None) -> None:

@@ -16,6 +16,7 @@ from esb.message import NamedAsk
 from esb.ports import Keys
 from esb.records import KeyClaim
 from esb.runtime.bus import Bus
+from esb.trading import NumberClaim
 
 
 class KeyAnswers:
@@ -40,6 +41,19 @@ class KeyAnswers:
             for asked in asks
         ]
         return await self._store.claim(claims)
+
+
+class NumberAnswers:
+    """Answers `numbers` asks (control numbers) from the store, whole batches in one transaction."""
+
+    def __init__(self, bus: Bus) -> None:
+        self._store, self._clock = bus.store, bus.clock
+
+    async def answer(self, asks: Sequence[NamedAsk]) -> Sequence[Any]:
+        """Return the next number of each scope that an interchange wants; asked again, it gets those it had."""
+        now = self._clock.now()
+        claims = [NumberClaim(asked.name, asked.message_id, now, tuple(asked.ask.request["scopes"])) for asked in asks]
+        return await self._store.take(claims)
 
 
 def keep(answer: Any) -> bytes:

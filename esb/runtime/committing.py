@@ -44,11 +44,14 @@ async def settle(bus: Bus, settlements: Sequence[Settlement]) -> None:
 
 
 async def _make_durable(bus: Bus, outcomes: Sequence[Outcome], where: str) -> set[int]:
-    """Write the ledger, publish sends and history in one window, mark keys as done; return what failed, by index."""
+    """Write ledger and files, publish sends and history, mark keys as done; return what failed, by index."""
     try:
         entries = [outcome.entry for outcome in outcomes if outcome.entry is not None]
         if entries:
             await bus.store.conclude(entries)
+        filed = [row for outcome in outcomes for row in outcome.filed]
+        if filed:
+            await bus.store.file(filed)
     except StoreError as error:
         bus.log.warning("ledger.unwritten", place=where, reason=str(error))
         return set(range(len(outcomes)))

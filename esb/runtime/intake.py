@@ -17,6 +17,7 @@ from esb.runtime.bus import Bus
 from esb.runtime.claims import check_in
 from esb.runtime.coalesce import Coalesce
 from esb.runtime.history import fingerprint, journal, parked, record
+from esb.runtime.units import Units
 
 PIECE = 64 * 1024
 """Bytes that are read at once; between two pieces the other work of the process has its turn."""
@@ -88,7 +89,8 @@ class _Taking:
         self._at = reservation.at or key.at
         self._window: list[Addressed] = []
         self._records: list[Record] = []
-        self.documents = self.bad = self._acknowledged = 0
+        self._units = Units(bus, whole.intakes[receipt.endpoint], self._base, self._at)
+        self.documents = self.bad = 0
 
     async def read(
         self, publish: Coalesce[Sequence[Addressed], None], advance: Coalesce[tuple[IntakeKey, int, bool], None]
@@ -96,7 +98,8 @@ class _Taking:
         """Read the chunks to their end, publishing window after window."""
         if self._plan.release == "interchange":
             await self._validate()
-        reader, taken = self._plan.reader(), 0
+        await self._meet()
+        reader, taken = self._units.reader(), 0
         async for chunk in self._receipt.chunks:
             taken += len(chunk)
             self._check_size(taken)
@@ -104,11 +107,28 @@ class _Taking:
                 await self._take(reader.feed(piece), publish, advance)
                 await self._give_way(piece)
         await self._take(reader.end(), publish, advance)
+        self._records += self._units.remarks(self._note(self._base))
+        self._answer(await self._units.answered_again(self._note(self._base)))
         if self.documents != 1 or self.bad:
             text = f"{self._receipt.name}: {self.documents} documents, {self.bad} bad"
             self._log(self._note(self._base), "received", text, self._plan.endpoint)
         await self._flush(publish)
+        await self._units.finish()
         await advance((self._key, self.documents, True))
+
+    async def _meet(self) -> None:
+        """Look at all of it first, and ask which of its interchanges came before."""
+        scanner = self._plan.scanner()
+        if scanner is None:
+            return
+        taken = 0
+        async for chunk in self._receipt.chunks:
+            taken += len(chunk)
+            self._check_size(taken)
+            for piece in _pieces(chunk):
+                scanner.feed(piece)
+                await self._give_way(piece)
+        await self._units.meet(scanner.end())
 
     async def _validate(self) -> None:
         """Read all once without publishing: wider than a set, nothing leaves before the end is seen."""
@@ -145,16 +165,24 @@ class _Taking:
         publish: Coalesce[Sequence[Addressed], None],
         advance: Coalesce[tuple[IntakeKey, int, bool], None],
     ) -> None:
+        answers = [part for part in parts if part.acknowledgment]
+        if answers and self._plan.acknowledge:
+            self._answer(await self._units.acknowledge(self._note(self._base), answers))
         for part in parts:
+            if part.acknowledgment:
+                continue
             await self._add(part)
             if len(self._window) >= self._bus.limits.window:
                 await self._flush(publish)
                 await advance((self._key, self.documents, False))
 
+    def _answer(self, answers: Sequence[tuple[Message, Addressed]]) -> None:
+        """Send acknowledgments to the partner (997, CONTRL): the delivery's last messages."""
+        for message, send in answers:
+            self._window.append(send)
+            self._log(message, "acknowledged", "", self._plan.acknowledge, message.id)
+
     async def _add(self, part: Part) -> None:
-        if part.acknowledgment:
-            await self._acknowledge(part)
-            return
         self.documents += 1
         self.bad += bool(part.error)
         if self.documents <= self._skip:
@@ -173,7 +201,7 @@ class _Taking:
         self._received(message)
 
     def _message(self, part: Part) -> Message:
-        name = derive(self._base, self.documents)
+        name = self._units.name(part, self.documents)
         return self._note(name).with_body(part.raw if part.error else part.body).with_headers(part.envelope)
 
     def _note(self, name: str) -> Message:
@@ -192,16 +220,6 @@ class _Taking:
             release=self._whole.release,
             headers={**self._receipt.headers, **({"file-name": self._receipt.name} if self._receipt.name else {})},
         )
-
-    async def _acknowledge(self, part: Part) -> None:
-        """Send what the reader answers to the partner (997, CONTRL): the delivery's last messages."""
-        if not self._plan.acknowledge:
-            return
-        self._acknowledged += 1
-        name = derive(self._base, "ack", self._acknowledged)
-        message = self._note(name).with_body(part.body, format="acknowledgment").with_headers(part.envelope)
-        self._window.append(Addressed(f"delivery/{self._plan.acknowledge}", pack(message)))
-        self._log(message, "acknowledged", "", self._plan.acknowledge, name)
 
     def _exception(self, message: Message, part: Part) -> Parked:
         place = f"intake/{self._plan.endpoint}"

@@ -17,6 +17,7 @@ from esb.runtime.asking import keep_refusals
 from esb.runtime.bus import Bus
 from esb.runtime.claims import check_in, check_out
 from esb.runtime.committing import commit, commit_all
+from esb.runtime.filing import file_away
 from esb.runtime.history import record
 from esb.runtime.item import Item
 from esb.runtime.lanes import Lanes
@@ -143,6 +144,8 @@ class Router:
         lines = outcome.records
         for send in result.sends:
             outcome.sends.append(await self._pack(send, item))
+            if send.filing is not None:
+                outcome.filed += await file_away(self._bus.store, send.message, send.to, send.filing, now)
             lines.append(_sent(message, send, now))
         for park in result.parks:
             row, line = hold(park, plan.routes[self._route], now)

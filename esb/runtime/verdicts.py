@@ -11,6 +11,7 @@ from esb.pipeline import Route
 from esb.plan import Divert, Failure, Hold, Ignore, Policy, RetryAfter
 from esb.records import LedgerEntry, Parked, Record
 from esb.runtime.history import exception, held, parked, parked_row, record
+from esb.trading import Filed
 
 HEAL = 2.0
 """Seconds after which work is lent again when the channel or the store, not the message, is the cause."""
@@ -26,6 +27,8 @@ class Outcome:
     entry: LedgerEntry | None = None
     owners: frozenset[str] = frozenset()
     """Who holds deduplicate keys that are done once the sends are durable."""
+    filed: list[Filed] = field(default_factory=list)
+    """Interchanges among the sends, each under its numbers: kept before they leave."""
     given_up: bool = False
     """The policy ended it without an exception; tried again it might end otherwise, so nothing may follow it yet."""
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from esb.specs.parts import Effect, EndpointSpec, FormatSpec, PolicySpec, TransformSpec, World
+from esb.specs.parts import Batching, Effect, EndpointSpec, FormatSpec, PolicySpec, TransformSpec, World
 from esb.specs.references import (
     ContractName,
     EndpointName,
@@ -23,7 +23,7 @@ from esb.specs.references import (
 )
 from esb.specs.secrets import Secret, SecretRef
 from esb.specs.spec import Spec, rebuild
-from esb.specs.steps import Entry, Resources, StepSpec, Table, step_union
+from esb.specs.steps import Entry, Interchanges, Resources, StepSpec, Table, step_union
 from esb.specs.units import Duration, Rate, Size, read_duration, read_rate, read_size
 from esb.specs.values import (
     CONDITION_SCHEMA,
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 __all__ = [
     "CONDITION_SCHEMA",
     "VALUE_SCHEMA",
+    "Batching",
     "Condition",
     "ContractName",
     "Duration",
@@ -52,6 +53,7 @@ __all__ = [
     "Entry",
     "EventName",
     "FormatSpec",
+    "Interchanges",
     "PartnerName",
     "PathText",
     "PolicyName",

@@ -63,6 +63,13 @@ class Effect(Spec):
     never_repeat: Literal[True] | None = Field(None, description="Unknown outcomes wait for a person.")
 
 
+class Batching(Spec):
+    """When documents that wait for each other leave as one interchange."""
+
+    every: Duration = Field(description="How long the first of them waits at most, e.g. 15m.")
+    max: int = Field(500, ge=1, le=100_000, description="So many leave at once, however short the first has waited.")
+
+
 class EndpointSpec(Spec):
     """Where a partner or system is reached: one file under endpoints/."""
 
@@ -78,6 +85,9 @@ class EndpointSpec(Spec):
     concurrency: int = Field(16, ge=1, le=1000, description="Calls under way at once.")
     ordered: bool = Field(False, description="One delivery at a time, in order.")
     effect: Effect | None = Field(None, description="What to do when an outcome is unknown.")
+    batch: Batching | None = Field(
+        None, description="Documents of one type leave together, as one interchange (x12, edifact)."
+    )
     duplicates: Duration = Field(7 * 86400.0, description="How long one key is one delivery.")
 
     def source(self, name: str, world: World) -> Source:

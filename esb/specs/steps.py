@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeAlias, Union
 
 from pydantic import Discriminator, Field, Tag, create_model
 
-from esb.message import BusinessKey, Message
+from esb.edge import Draft
+from esb.message import BusinessKey, Document, Message
 from esb.ports import Contract, Step, Transform
 from esb.specs.references import StepId
 from esb.specs.spec import Spec
@@ -18,6 +21,20 @@ class Table(Protocol):
 
     def get(self, key: Any) -> Any: ...
     def reverse(self, value: Any) -> Any: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Interchanges:
+    """How an endpoint gets documents: as interchanges with control numbers of their own.
+
+    `draft` writes all but the numbers, dated by a moment where the document is not. `within`: seconds in which the
+    partner has to acknowledge; 0 = nobody waits. `batched`: documents wait for others of their kind first.
+    """
+
+    draft: Callable[[Document, datetime], Draft]
+    format: str
+    within: float = 0.0
+    batched: bool = False
 
 
 class Resources(Protocol):
@@ -36,6 +53,10 @@ class Resources(Protocol):
     def table(self, name: str) -> Table: ...
     def outgoing(self, endpoint: str) -> Callable[[Message], Message]:
         """Return what makes a message ready for an endpoint: its body rendered in the endpoint's format."""
+        ...
+
+    def interchanges(self, endpoint: str) -> Interchanges | None:
+        """Return how an endpoint gets interchanges; None = its format has no control numbers, `outgoing` does all."""
         ...
 
     def keys(self, message: Message) -> tuple[BusinessKey, ...]: ...

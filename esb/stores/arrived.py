@@ -14,7 +14,7 @@ from esb.message import derive
 from esb.stores.rows import Bulk, clean, name_of, one_of
 from esb.stores.schema import arrived
 from esb.stores.writer import RacedError
-from esb.trading import Arrival, Met
+from esb.trading import Arrival, Meeting
 
 
 class Kept(Struct, frozen=True):
@@ -53,7 +53,7 @@ _finish = (
 )
 
 
-async def meet(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> list[Met]:
+async def meet(connection: AsyncConnection, arrivals: Sequence[Arrival]) -> list[Meeting]:
     """Say of each interchange whether it came before, as if one after another; what is new is remembered."""
     ids = sorted({_id(one.interchange) for one in arrivals})
     known = {row.id: Kept(*row) for row in await connection.execute(_lock, {"ids": ids})}
@@ -74,24 +74,24 @@ async def finish(connection: AsyncConnection, bases: Sequence[str]) -> None:
 
 def plan_meet(
     known: Mapping[str, Kept], alike: Sequence[Kept], arrivals: Sequence[Arrival]
-) -> tuple[list[Met], dict[str, Kept]]:
+) -> tuple[list[Meeting], dict[str, Kept]]:
     """Return what is said of each and the rows that change, given what is there (pure).
 
     One that was cut before it was durable is taken up by whoever brings it: it makes the same messages again.
     """
-    rows, changed, met = dict(known), dict[str, Kept](), list[Met]()
+    rows, changed, met = dict(known), dict[str, Kept](), list[Meeting]()
     for one in arrivals:
         name = _id(one.interchange)
         row = rows.get(name)
         if row is None or one.at - row.at >= one.window:
             fresh = rows[name] = changed[name] = _row(name, one, row)
-            met.append(Met("new", fresh.base, one.at, _copy_of(fresh, [*alike, *changed.values()])))
+            met.append(Meeting("new", fresh.base, one.at, _copy_of(fresh, [*alike, *changed.values()])))
         elif row.digest != one.interchange.digest:
-            met.append(Met("other", row.base, row.at))
+            met.append(Meeting("other", row.base, row.at))
         elif row.state == "open" or row.owner == one.owner:
-            met.append(Met("new", row.base, row.at, _copy_of(row, [*alike, *changed.values()])))
+            met.append(Meeting("new", row.base, row.at, _copy_of(row, [*alike, *changed.values()])))
         else:
-            met.append(Met("again", row.base, row.at))
+            met.append(Meeting("again", row.base, row.at))
     return met, changed
 
 

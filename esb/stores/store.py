@@ -43,7 +43,7 @@ from esb.trading import (
     Filed,
     FiledFilter,
     Judgment,
-    Met,
+    Meeting,
     NumberClaim,
 )
 
@@ -143,7 +143,7 @@ class SqlStore:
     async def set_counter(self, counter: Counter, record: Record) -> None:
         await self._write(partial(numbers.put, counter=counter, record=record))
 
-    async def meet(self, arrivals: Sequence[Arrival]) -> Sequence[Met]:
+    async def meet(self, arrivals: Sequence[Arrival]) -> Sequence[Meeting]:
         return await self._write(partial(arrived.meet, arrivals=arrivals)) if arrivals else []
 
     async def finish(self, bases: Sequence[str]) -> None:

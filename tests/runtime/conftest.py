@@ -16,7 +16,7 @@ from esb.message import Message, NamedAsk
 from esb.plan import Plan
 from esb.records import Parked, ParkedFilter, Record
 from esb.routes import compile_plan, load
-from esb.runtime.asking import KeyAnswers
+from esb.runtime.asking import KeyAnswers, NumberAnswers
 from esb.runtime.bus import Bus, Limits
 from esb.runtime.clock import SystemClock
 from esb.runtime.delivery import Deliverer
@@ -201,7 +201,7 @@ async def rigged(tmp_path: Path) -> AsyncIterator[Open]:
         await channel.declare(plans.current.topology)
         answers: dict[str, Any] = {}
         bus = Bus(plans, channel, store, clock, Lines(), answers, limits or Limits())
-        answers["keys"] = KeyAnswers(bus)
+        answers["keys"], answers["numbers"] = KeyAnswers(bus), NumberAnswers(bus)
         opened.append(Rig(bus, answers))
         return opened[-1]
 

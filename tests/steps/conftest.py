@@ -16,7 +16,7 @@ from esb.errors import FormatError
 from esb.message import BusinessKey, Message, NamedAsk, Output
 from esb.pipeline import Result, Route, run, sequence
 from esb.ports import Contract, Step, Transform
-from esb.specs import Entry, Table
+from esb.specs import Entry, Interchanges, Table
 from esb.steps import STEP
 
 READ: TypeAdapter[Any] = TypeAdapter(STEP)
@@ -44,13 +44,22 @@ class Bench:
     tables: Mapping[str, Table] = field(default_factory=dict)
     routes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     asked: list[NamedAsk] = field(default_factory=list)
+    numbered: dict[str, Interchanges] = field(default_factory=dict)
     key_of: Callable[[Message], tuple[BusinessKey, ...]] = lambda given: given.keys
 
     message = staticmethod(message)
 
     def at(self, path: str) -> Bench:
         return Bench(
-            self.route, path, self.transforms, self.contracts, self.tables, self.routes, self.asked, self.key_of
+            self.route,
+            path,
+            self.transforms,
+            self.contracts,
+            self.tables,
+            self.routes,
+            self.asked,
+            self.numbered,
+            self.key_of,
         )
 
     def line(self, entries: Iterable[Entry], before: str = "") -> Step:
@@ -74,6 +83,9 @@ class Bench:
 
     def outgoing(self, endpoint: str) -> Callable[[Message], Message]:
         return render_json
+
+    def interchanges(self, endpoint: str) -> Interchanges | None:
+        return self.numbered.get(endpoint)
 
     def keys(self, given: Message) -> tuple[BusinessKey, ...]:
         return self.key_of(given)

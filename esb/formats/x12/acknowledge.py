@@ -1,17 +1,18 @@
 """Acknowledgments of X12, cut from verdicts while they fall: the 997 (or 999) of a group, the TA1 of an interchange.
 
-Nothing here knows a clock or a counter: control numbers derive from those that are answered and date and time are
-theirs, so that the same interchange is answered with the same bytes however often it comes.
+Nothing here knows a clock or a counter: control numbers are handed in, or derive from those that are answered; date and
+time are theirs, so that the same interchange is answered with the same bytes however often it comes.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from esb.edge import Part
+from esb.edge import Part, Written
 from esb.formats.edi.faults import MEANINGS, Fault, errors
 from esb.formats.x12.envelope import Group, Interchange, Verdict
+from esb.message import Numbered, Scope
 
 _RANGE = 900_000_000
 """Interchange numbers from here on answer; those below are for what the house sends of its own."""
@@ -139,14 +140,19 @@ def acknowledgment(interchange: Interchange, group: Group, kind: str) -> Part:
     ]
     count = sum(part.count(interchange.marks.terminator) for part in body) + 1
     body.append(writer.segment("SE", str(count), "0001"))
-    number = f"{_control(interchange, group):09d}"
-    control = str(int(number))
     day, time = _sound(gs[3], _DAY, "20000101"), _sound(gs[4], _TIME, "0000")
-    parties = (_sound(party, _PARTY, "UNKNOWN") for party in (gs[2], gs[1]))
-    head = writer.segment("GS", "FA", *parties, day, time, control, "X", version)
-    text = "".join([isa(interchange, number), head, *body, writer.segment("GE", "1", control), _iea(writer, number)])
-    headers = {**answered(interchange), **group.headers(), "edi_set": kind, "edi_control": number}
-    return Part(text.encode("latin-1"), envelope=headers, acknowledgment=True)
+    parties = tuple(_sound(party, _PARTY, "UNKNOWN") for party in (gs[2], gs[1]))
+    content = "".join(body)
+
+    def write(number: str, control: str) -> str:
+        head = writer.segment("GS", "FA", *parties, day, time, control, "X", version)
+        tail = writer.segment("GE", "1", control) + _iea(writer, number)
+        return "".join([isa(interchange, number), head, content, tail])
+
+    headers = {**answered(interchange), **group.headers(), "edi_set": kind}
+    scopes = (_line(interchange), Scope("x12", "group", parties[0], parties[1], "FA"))
+    number = _control(interchange, group)
+    return _part(AnswerDraft(kind, scopes, lambda taken: write(f"{taken[0]:09d}", str(taken[1])), headers), number)
 
 
 def technical(interchange: Interchange) -> Part:
@@ -154,14 +160,50 @@ def technical(interchange: Interchange) -> Part:
     writer = Writer(interchange)
     codes = [MEANINGS[fault.code].x12 for fault in errors(interchange.faults) if fault.code in MEANINGS]
     verdict = "R" if interchange.refused else "E" if codes else "A"
-    number = f"{_RANGE + 99_999_999 - _value(interchange.number) % 50_000_000:09d}"
     when = _sound(interchange.isa[8], _SHORT_DAY, "000101"), _sound(interchange.isa[9], _SHORT_TIME, "0000")
     line = writer.segment(
         "TA1", _sound(interchange.number, _NUMBER, "000000000"), *when, verdict, codes[0] if codes else "000"
     )
-    text = "".join([isa(interchange, number), line, _iea(writer, number, "0")])
-    headers = {**answered(interchange), "edi_set": "TA1", "edi_control": number}
-    return Part(text.encode("latin-1"), envelope=headers, acknowledgment=True)
+
+    def write(number: str) -> str:
+        return "".join([isa(interchange, number), line, _iea(writer, number, "0")])
+
+    headers = {**answered(interchange), "edi_set": "TA1"}
+    draft = AnswerDraft("TA1", (_line(interchange),), lambda taken: write(f"{taken[0]:09d}"), headers)
+    return _part(draft, _RANGE + 99_999_999 - _value(interchange.number) % 50_000_000)
+
+
+class AnswerDraft:
+    """`esb.edge.Draft` of an acknowledgment: all but its control numbers. Nobody owes an answer to it."""
+
+    def __init__(
+        self,
+        kind: str,
+        wants: tuple[Scope, ...],
+        text: Callable[[Sequence[int]], str],
+        headers: Mapping[str, str],
+    ) -> None:
+        self.kind, self.wants = kind, wants
+        self._text, self._headers = text, headers
+
+    def write(self, numbers: Sequence[int]) -> Written:
+        """Return the acknowledgment with its numbers."""
+        known = tuple(Numbered(scope, number) for scope, number in zip(self.wants, numbers, strict=True))
+        return Written(
+            self._text(numbers).encode("latin-1"), known, {**self._headers, "edi_control": f"{numbers[0]:09d}"}
+        )
+
+
+def _part(draft: AnswerDraft, number: int) -> Part:
+    """Return the acknowledgment as a part, with a number that derives from what it answers."""
+    written = draft.write([number] * len(draft.wants))
+    return Part(written.body, envelope=written.headers, acknowledgment=True, draft=draft)
+
+
+def _line(interchange: Interchange) -> Scope:
+    """Return the line of numbers of what goes back to the sender."""
+    isa = [element.strip() for element in interchange.isa]
+    return Scope("x12", "interchange", f"{isa[6]}/{isa[7]}", f"{isa[4]}/{isa[5]}")
 
 
 def answered(interchange: Interchange) -> dict[str, str]:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from pydantic import Field, field_validator
 
+from esb.edge import Draft
 from esb.errors import DefinitionError, FormatError
 from esb.formats.characters import Encoding
 from esb.formats.edi.faults import MEANINGS
@@ -14,10 +17,11 @@ from esb.formats.edi.walker import Limits
 from esb.formats.x12.library import Library
 from esb.formats.x12.options import Options
 from esb.formats.x12.reader import X12Reader
+from esb.formats.x12.scanner import X12Scanner
 from esb.formats.x12.writer import Envelope, Writer
 from esb.message import Document
 from esb.ports import Format, Reader
-from esb.specs import FormatSpec, Size
+from esb.specs import Duration, FormatSpec, Size
 
 _STRICT = frozenset({"el.chars", "num.decimal", "set.no-trailer", "set.unsupported", "set.too-large", "set.id"})
 """Faults that leave no document to go on with."""
@@ -32,6 +36,12 @@ class X12(FormatSpec):
     ta1: Literal["on-error", "requested", "always", "never"] = Field("on-error", description="When to send a TA1.")
     tolerate: list[str] = Field([], description="Faults that are noted but do not refuse a set, e.g. el.too-many.")
     envelope: Envelope | None = Field(None, description="How interchanges are written; only for what leaves.")
+    numbers: Literal["store", "derived"] = Field(
+        "store", description="Control numbers rise by one for each pair of parties, or derive from the content."
+    )
+    duplicates: Duration = Field(
+        90 * 86400.0, description="How long an interchange number of a sender is known; 0s: not at all."
+    )
     reject: Literal["set", "group", "interchange"] = Field(
         "set", description="What is refused with a bad set: the set alone, its group, or the whole interchange."
     )
@@ -73,23 +83,30 @@ class X12Format:
     def __init__(self, spec: X12, library: Library) -> None:
         self._spec, self.library = spec, library
         self.name = spec.guides[0] if len(spec.guides) == 1 else "x12"
+        self.duplicates = spec.duplicates
         self._writer = Writer(spec.envelope, library.machine) if spec.envelope is not None else None
+        self.numbered = spec.numbers == "store"
+        self.draft = self._draft if self._writer is not None and self.numbered else None
 
     def reader(self, each: str | None = None) -> Reader:
-        """Return a reader that gives one document for each transaction set.
+        """Return a reader that gives one document for each transaction set, or for each of its lines.
 
         Raises:
             DefinitionError: `each` is another unit.
         """
-        if each not in (None, "transaction"):
-            raise DefinitionError(f"x12: each: {each!r} cannot be cut; write each: transaction")
-        return X12Reader(self.options())
+        if each not in (None, "transaction", "line"):
+            raise DefinitionError(f"x12: each: {each!r} cannot be cut; write each: transaction, or each: line")
+        return X12Reader(self.options(stream=each == "line"))
 
-    def options(self, bind: bool = True) -> Options:
+    def scanner(self) -> X12Scanner | None:
+        """Return what finds the interchanges of a delivery before it is read; None = nobody asks what came before."""
+        return X12Scanner(self._spec.segment_limit, self._spec.line_breaks == "remove") if self.duplicates else None
+
+    def options(self, bind: bool = True, stream: bool = False) -> Options:
         """Return how readers read; without `bind` they check and count, and give no documents."""
         spec = self._spec
         return Options(
-            machine=self.library.machine,
+            machine=partial(self.library.machine, stream=stream),
             known=self.library.known,
             acknowledge=spec.acknowledge,
             ta1=spec.ta1,
@@ -116,3 +133,9 @@ class X12Format:
             raise FormatError("x12: to write, the format needs envelope: {sender: {id: …}, receiver: {id: …}}")
         documents = document if isinstance(document, list) else [document]
         return self._writer.interchange(documents, self.library.only)
+
+    def _draft(self, document: Document, moment: datetime | None = None) -> Draft:
+        """Return the interchange of a document, or of a list of them, but for its numbers. Raises FormatError."""
+        assert self._writer is not None
+        documents = document if isinstance(document, list) else [document]
+        return self._writer.draft(documents, self.library.only, moment)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from esb.edge import Part
+from msgspec.structs import replace
+
+from esb.edge import Met, Part
 from esb.formats.edi.control import Numbers
 from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.holding import Holding
@@ -37,19 +39,35 @@ class X12Reader:
         self._answers: list[Part] = []
         self._headers: dict[str, str] = {}
         self._writer: Writer
+        self._met: Sequence[Met] = ()
+        self._muted = False
         self.interchanges = self.groups = self.sets = 0
 
+    def met(self, met: Sequence[Met]) -> None:
+        """Say before the first byte of each interchange in turn whether it is `new` or came before.
+
+        One that came `again` gives nothing, an`other` one under its number is refused as a duplicate.
+        """
+        self._met = met
+
     def feed(self, data: bytes) -> Sequence[Part]:
-        return list(self._read(data, final=False))
+        return self._stamped(self._read(data, final=False))
 
     def end(self) -> Sequence[Part]:
-        parts = list(self._read(b"", final=True))
-        if self._interchange is not None:
-            parts += self._close_interchange("ich.eof", "the interchange ends without IEA; it was cut")
-        parts += self._end_stray()
+        parts = self._stamped(self._rest())
         if not self.interchanges and not parts:
             parts.append(bad("x12", "empty", "there is nothing in it", b""))
         return parts + self._answers
+
+    def _stamped(self, parts: Iterator[Part]) -> list[Part]:
+        """Return parts, each with the number of the interchange that was open when it was cut out."""
+        return [replace(part, unit=self.interchanges) for part in parts if not self._muted]
+
+    def _rest(self) -> Iterator[Part]:
+        yield from self._read(b"", final=True)
+        if self._interchange is not None:
+            yield from self._close_interchange("ich.eof", "the interchange ends without IEA; it was cut")
+        yield from self._end_stray()
 
     def _read(self, data: bytes, final: bool) -> Iterator[Part]:
         for event in self._framer.feed(data, final):
@@ -60,6 +78,7 @@ class X12Reader:
             if isinstance(event, Opened):
                 yield from self._open(event)
             else:
+                self._muted = False
                 yield junk(event)
 
     def _run(self, run: Run) -> Iterator[Part]:
@@ -75,6 +94,8 @@ class X12Reader:
                 index += 1
                 continue
             index, known = self._set.run(run, index, known)
+            for line in self._set.lines(self._headers):
+                yield from self._give(line)
             if self._set.walk.over or index < len(segments):
                 yield from self._close_set(self._set.walk.over)
         if self._set is not None:
@@ -122,6 +143,8 @@ class X12Reader:
         if self._interchange is not None:
             yield from self._close_interchange("ich.eof", "the interchange ends without IEA, another ISA follows")
         self.interchanges += 1
+        met = self._met[self.interchanges - 1] if self.interchanges <= len(self._met) else "new"
+        self._muted = met == "again"
         marks, place = opened.marks, (opened.offset, opened.line)
         interchange = self._interchange = Interchange(opened.elements, marks, opened.newline, *place)
         self._headers = interchange.headers()
@@ -131,6 +154,11 @@ class X12Reader:
         for code, text in opened.oddities:
             self._wrong([(code, 0, text)], "ISA", "warning")
         self._wrong(isa_faults(opened.elements), "ISA")
+        if met == "other":
+            text = f"interchange {interchange.number} of this sender came before with another content"
+            self._wrong([("ich.duplicate", 13, text)], "ISA")
+            interchange.refused = text
+            return
         pair = "\0".join(element.strip() for element in opened.elements[4:8])
         if len(self._seen) < 10_000 and not self._seen.setdefault(pair, Numbers()).first_time(interchange.number):
             text = f"interchange {interchange.number} of this sender came before in the same delivery"
@@ -161,7 +189,7 @@ class X12Reader:
         wanted = wanted or (options.ta1 == "on-error" and bool(found))
         if wanted and (interchange.business or not interchange.groups):
             # an interchange of nothing but acknowledgments is never answered
-            self._answers.append(technical(interchange))
+            self._say_to_sender(technical(interchange))
         self._interchange = None
         if found:
             yield of_envelope(interchange.faults, f"interchange {interchange.number or '?'}", raw, self._headers)
@@ -178,7 +206,11 @@ class X12Reader:
     def _answer(self, interchange: Interchange, group: Group) -> None:
         # an interchange that is refused by its TA1 was not looked into: its groups have no answers of their own
         if not interchange.refused and self._options.acknowledge != "none":
-            self._answers.append(acknowledgment(interchange, group, self._options.acknowledge))
+            self._say_to_sender(acknowledgment(interchange, group, self._options.acknowledge))
+
+    def _say_to_sender(self, answer: Part) -> None:
+        if not self._muted:
+            self._answers.append(replace(answer, unit=self.interchanges))
 
     def _orphan(self) -> Iterator[Part]:
         """Close a group that has no trailer."""
@@ -240,23 +272,29 @@ class X12Reader:
         current.open(run.segments[index].split(interchange.marks.element), run, index, begin)
 
     def _close_set(self, proper: bool) -> Iterator[Part]:
-        current, group, interchange = self._set, self._group, self._interchange
-        assert current is not None and group is not None and interchange is not None
+        current, group = self._set, self._group
+        assert current is not None and group is not None
         self._set = None
         verdict = current.close(proper)
         group.accepted += verdict.code != "R"
         group.noted += verdict.code == "E"
         self._say(group, verdict)
         part = current.part(verdict, self._headers)
-        if interchange.refused:
-            yield with_others(part, interchange.refused)
+        if part is not None:
+            yield from self._give(part)
+        if verdict.code == "R" and self._held is not None:
+            reason = f"its {self._options.reject} is refused: set {current.number[:20]} of it is wrong"
+            yield from self._held.doom(reason)
+
+    def _give(self, part: Part) -> Iterator[Part]:
+        """Give what became of a set, or hold it back, or refuse it with its interchange."""
+        assert self._interchange is not None
+        if self._interchange.refused:
+            yield with_others(part, self._interchange.refused)
         elif self._held is None:
             yield part
         else:
             yield from self._held.add(part)
-            if verdict.code == "R":
-                reason = f"its {self._options.reject} is refused: set {current.number[:20]} of it is wrong"
-                yield from self._held.doom(reason)
 
     def _say(self, group: Group, verdict: Verdict) -> None:
         """Write what the acknowledgment says of a set."""

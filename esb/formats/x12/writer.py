@@ -1,10 +1,12 @@
-"""Documents become an interchange: sets by guide, groups by type, envelope by profile. The same documents always give
-the same bytes: control numbers and dates are theirs, or derive from them; no clock and no counter is asked here.
+"""Documents become an interchange: sets by guide, groups by type, envelope by profile.
+
+No clock and no counter is asked here: control numbers are handed in, or derive from the content.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from hashlib import blake2b
 from typing import Any, Literal
 
@@ -17,6 +19,8 @@ from esb.formats.edi.machine import Machine
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.set_writer import SetWriter
 from esb.formats.edi.walker import Walk
+from esb.formats.x12.draft import Draft, Frame, Group
+from esb.message import Scope
 from esb.specs import Spec
 
 _DERIVED = 899_999_999
@@ -68,12 +72,20 @@ class Writer:
         self._end = marks.terminator + ("\n" if envelope.newline else "")
 
     def interchange(self, documents: list[Any], default: str) -> bytes:
-        """Return one interchange with the documents in groups by type; `default` = the set of those that say none.
+        """Return one interchange with numbers that its content has always; otherwise as `draft`."""
+        control = _derived(repr(documents))
+        draft = self.draft(documents, default)
+        return draft.write([control, *range(control, control + len(draft.wants))]).body
+
+    def draft(self, documents: list[Any], default: str, moment: datetime | None = None) -> Draft:
+        """Return the interchange but for its numbers, with documents in groups by type.
+
+        `default` = the set of those that say none. It is dated by its first document, else by `moment`.
 
         Raises:
             FormatError: A document that its guide cannot say; names the path and what is wrong there.
         """
-        groups: dict[str, list[tuple[str, str, list[str]]]] = {}
+        groups: dict[str, list[list[str]]] = {}
         day, time = "", ""
         for position, document in enumerate(documents, 1):
             if not isinstance(document, dict):
@@ -83,30 +95,43 @@ class Writer:
             writer, machine = self._of(name)
             segments = writer.segments(document)
             group = groups.setdefault(machine.guide.group, [])
-            number = str(head.get("number", "")) or f"{len(group) + 1:04d}"
-            group.append((name, number, segments))
-            day, time = day or self._day(document, machine.guide, segments), time or _time(document)
-        envelope = documents[0].get("envelope", {}) if documents else {}
-        return self._wrapped(groups, envelope, day or "20000101", time or "0000")
+            group.append(self._set(name, str(head.get("number", "")) or f"{len(group) + 1:04d}", segments))
+            day = day or _said_day(document) or ("" if moment else self._day(machine.guide, segments))
+            time = time or _time(document)
+        if moment is not None:
+            day, time = day or f"{moment:%Y%m%d}", time or f"{moment:%H%M}"
+        given = documents[0].get("envelope", {}) if documents else {}
+        number = _control(given, "group")
+        made = [Group(kind, tuple(sets), number and number + at) for at, (kind, sets) in enumerate(groups.items())]
+        return Draft(self._frame(_control(given, "interchange"), day or "20000101", time or "0000"), made)
 
-    def _wrapped(
-        self, groups: Mapping[str, list[tuple[str, str, list[str]]]], given: Any, day: str, time: str
-    ) -> bytes:
-        mark, end, profile = self._marks.element, self._end, self._envelope
-        body: list[str] = []
-        control = _control(given, "interchange", repr(groups))
-        for ordinal, (kind, sets) in enumerate(groups.items()):
-            number = str(_control(given, "group", "") + ordinal if "group" in given else control + ordinal)
-            sender, receiver = profile.sender.group or profile.sender.id, profile.receiver.group or profile.receiver.id
-            body.append(mark.join(["GS", kind, sender, receiver, day, time, number, "X", profile.version]))
-            for name, control_number, segments in sets:
-                body.append(mark.join(["ST", name, control_number]))
-                body += segments
-                body.append(mark.join(["SE", str(len(segments) + 2), control_number]))
-                self._check(name, body[-len(segments) - 2 :])
-            body.append(mark.join(["GE", str(len(sets)), number]))
-        text = end.join([self._isa(day, time, control), *body, mark.join(["IEA", str(len(groups)), f"{control:09d}"])])
-        return (text + end).encode("utf-8")
+    def _set(self, name: str, number: str, segments: list[str]) -> list[str]:
+        """Return the segments of a set from ST to SE, read back."""
+        mark = self._marks.element
+        trailer = mark.join(["SE", str(len(segments) + 2), number])
+        whole = [mark.join(["ST", name, number]), *segments, trailer]
+        self._check(name, whole)
+        return whole
+
+    def _frame(self, asked: int, day: str, time: str) -> Frame:
+        profile, mark = self._envelope, self._marks.element
+        us, them = profile.sender, profile.receiver
+        parties = us.group or us.id, them.group or them.id
+        headers = {
+            "edi_standard": "X12", "edi_sender_qualifier": us.qualifier, "edi_sender": us.id,
+            "edi_receiver_qualifier": them.qualifier, "edi_receiver": them.id,
+        }  # fmt: skip
+        return Frame(
+            isa=lambda number: self._isa(day, time, number),
+            gs=lambda kind, number: mark.join(["GS", kind, *parties, day, time, str(number), "X", profile.version]),
+            mark=mark,
+            end=self._end,
+            interchange=Scope("x12", "interchange", f"{us.qualifier}/{us.id}", f"{them.qualifier}/{them.id}"),
+            group=lambda kind: Scope("x12", "group", *parties, kind),
+            headers=headers,
+            asked=asked,
+            ta1=profile.wants_ta1,
+        )
 
     def _isa(self, day: str, time: str, control: int) -> str:
         profile, marks = self._envelope, self._marks
@@ -147,11 +172,8 @@ class Writer:
             more = f" (and {len(found) - 1} more faults)" if len(found) > 1 else ""
             raise FormatError(f"x12: {found[0].text} (segment {found[0].segment} of the {name} to be written){more}")
 
-    def _day(self, document: Mapping[str, Any], guide: Guide, segments: list[str]) -> str:
-        """Return the day for ISA and GS: the document's `envelope.date`, or the first date of its first segment."""
-        given = document.get("envelope", {})
-        if isinstance(given, dict) and "date" in given:
-            return str(given["date"]).replace("-", "")
+    def _day(self, guide: Guide, segments: list[str]) -> str:
+        """Return the first date of the first segment, or nothing."""
         values = segments[0].split(self._marks.element)[1:] if segments else []
         first = guide.body[0]
         items = first.segment.items if not hasattr(first, "body") else ()
@@ -161,19 +183,30 @@ class Writer:
         return ""
 
 
+def _said_day(document: Mapping[str, Any]) -> str:
+    """Return the day for ISA and GS that a document asks for: its `envelope.date`."""
+    given = document.get("envelope", {})
+    return str(given.get("date", "")).replace("-", "") if isinstance(given, dict) else ""
+
+
 def _time(document: Mapping[str, Any]) -> str:
     given = document.get("envelope", {})
     return str(given.get("time", "")).replace(":", "")[:4] if isinstance(given, dict) else ""
 
 
-def _control(given: Any, name: str, content: str) -> int:
-    """Return the control number that a document asks for, or one that derives from the content."""
-    if isinstance(given, dict) and name in given:
-        try:
-            number = int(given[name])
-        except (TypeError, ValueError):
-            number = 0
-        if not 0 < number <= 999_999_999:
-            raise FormatError(f"x12: envelope.{name} is {given[name]!r}, it must be a number of up to nine digits")
-        return number
+def _control(given: Any, name: str) -> int:
+    """Return the control number that a document asks for, 0 = none."""
+    if not isinstance(given, dict) or name not in given:
+        return 0
+    try:
+        number = int(given[name])
+    except (TypeError, ValueError):
+        number = 0
+    if not 0 < number <= 999_999_999:
+        raise FormatError(f"x12: envelope.{name} is {given[name]!r}, it must be a number of up to nine digits")
+    return number
+
+
+def _derived(content: str) -> int:
+    """Return a control number that derives from the content."""
     return int.from_bytes(blake2b(content.encode(), digest_size=8).digest()) % _DERIVED + 1

@@ -17,7 +17,7 @@ from esb.errors import (
     UnknownOutcomeError,
     ValidationError,
 )
-from esb.message import Ask, NamedAsk
+from esb.message import Ask, NamedAsk, Scope
 from esb.testing.route_test.cases import Mock, MockError, Seen
 from esb.testing.route_test.comparing import shown
 from esb.testing.route_test.watching import Passage
@@ -41,11 +41,12 @@ class NoAnswer(Exception):
 
 @dataclass(slots=True)
 class Keys:
-    """The keys of deduplicate steps, as the store keeps them: reserved by one message, done once it has passed."""
+    """What the store keeps: keys of deduplicate steps, reserved by one message and done once it has passed; numbers."""
 
     seen: Sequence[Seen] = ()
     _owners: dict[tuple[str, str], str] = field(default_factory=dict)
     _done: set[str] = field(default_factory=set)
+    _last: dict[Scope, int] = field(default_factory=dict)
 
     def answer(self, asked: NamedAsk) -> bytes:
         """Return `first`, `duplicate`, or `wait` if the message that came first has failed and may come again."""
@@ -56,6 +57,14 @@ class Keys:
         if owner == asked.owner:
             return b"first"
         return b"duplicate" if owner in self._done else b"wait"
+
+    def numbers(self, asked: NamedAsk) -> list[int]:
+        """Return the next control number of each scope; every case begins with 1."""
+        taken = []
+        for scope in asked.ask.request["scopes"]:
+            self._last[scope] = self._last.get(scope, 0) + 1
+            taken.append(self._last[scope])
+        return taken
 
     def passed(self, owners: Iterable[str]) -> None:
         """Note that a message has passed: the keys of these owners are done."""
@@ -125,6 +134,9 @@ def question(ask: Ask) -> str:
     request = ask.request if isinstance(ask.request, Mapping) else {}
     if ask.kind == "keys":
         return f"asks whether {ask.target} has seen the key {request.get('key')!r}"
+    if ask.kind == "numbers":
+        scopes = ", ".join(f"{scope.level} {scope.kind}".strip() for scope in request["scopes"])
+        return f"takes the next control numbers for {ask.target} ({scopes})"
     path = request.get("path")
     if path is None:
         return f"asks {ask.target} for {shown(ask.request)}"

@@ -55,6 +55,7 @@ async def take(plan: Plan, intake: IntakePlan, arrival: Arrival) -> Taken:
         document = raw
         raw = encode_document(document)
         intake = replace(intake, reader=lambda: _Whole(document))
+    intake = replace(intake, scanner=lambda: None, numbered=False)  # there is no store that knows what came before
     channel = _Channel()
     digest = sha256(raw).hexdigest()
     receipt = Receipt(

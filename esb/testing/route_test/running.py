@@ -98,6 +98,8 @@ async def _answered(
 async def _answer(asked: NamedAsk, watch: Watch, answerer: Answerer, keys: Keys) -> Any:
     if asked.ask.kind == "keys":
         return keys.answer(asked)
+    if asked.ask.kind == "numbers":
+        return keys.numbers(asked)
     assert watch.asking is not None
     return await answerer(watch.asking, asked.ask)
 

@@ -13,7 +13,7 @@ from esb.errors import ChannelError
 from esb.management.exceptions import Desk
 from esb.plan import Plan
 from esb.ports import Answers
-from esb.runtime.asking import KeyAnswers
+from esb.runtime.asking import KeyAnswers, NumberAnswers
 from esb.runtime.bus import Bus, Limits
 from esb.runtime.delivery import Deliverer
 from esb.runtime.intake import Intaker
@@ -131,7 +131,7 @@ class Crew:
         answers: dict[str, Answers] = {"http": SimulatedDirectory(around.directory, process)}
         log = Trace(self._tell, process.name)
         bus = Bus(plans, channel, life.store, process.clock, log, answers, around.limits)
-        answers["keys"] = KeyAnswers(bus)
+        answers["keys"], answers["numbers"] = KeyAnswers(bus), NumberAnswers(bus)
         while not await _declared(bus):
             await process.clock.sleep(0.5)
         self._take_roles(life, roles, bus, channel)

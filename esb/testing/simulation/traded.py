@@ -7,7 +7,7 @@ from typing import Any
 
 from esb.records import Record
 from esb.testing.simulation.memory import Memory
-from esb.trading import Arrival, Batch, Closing, Collected, Counter, Filed, FiledFilter, Judgment, Met, NumberClaim
+from esb.trading import Arrival, Batch, Closing, Collected, Counter, Filed, FiledFilter, Judgment, Meeting, NumberClaim
 
 
 class SimulatedTrading:
@@ -27,8 +27,8 @@ class SimulatedTrading:
     async def set_counter(self, counter: Counter, record: Record) -> None:
         await self._call(lambda: self.memory.set_counter(counter, record))
 
-    async def meet(self, arrivals: Sequence[Arrival]) -> Sequence[Met]:
-        met: list[Met] = await self._call(lambda: self.memory.book.meet(arrivals))
+    async def meet(self, arrivals: Sequence[Arrival]) -> Sequence[Meeting]:
+        met: list[Meeting] = await self._call(lambda: self.memory.book.meet(arrivals))
         return met
 
     async def finish(self, bases: Sequence[str]) -> None:

@@ -10,7 +10,7 @@ from msgspec import json
 from msgspec.structs import replace
 
 from esb.message import Scope, derive
-from esb.trading import Arrival, Batch, Collected, Counter, Filed, FiledFilter, Judgment, Met, NumberClaim
+from esb.trading import Arrival, Batch, Collected, Counter, Filed, FiledFilter, Judgment, Meeting, NumberClaim
 
 Line = tuple[str, str, str, str, str]
 
@@ -53,24 +53,24 @@ class Book:
         self.counters[line] = Counter(scope, 1 if number >= 10**scope.width - 1 else number + 1, at)
         return number
 
-    def meet(self, arrivals: Sequence[Arrival]) -> list[Met]:
+    def meet(self, arrivals: Sequence[Arrival]) -> list[Meeting]:
         """Say of each interchange whether it came before."""
         return [self._meet(one) for one in arrivals]
 
-    def _meet(self, one: Arrival) -> Met:
+    def _meet(self, one: Arrival) -> Meeting:
         came = one.interchange
         name = (came.dialect, came.sender, came.receiver, came.number)
         known = self.arrived.get(name)
         if known is None or one.at - known.arrival.at >= one.window:
             base = derive("interchange", *name, came.digest, *(() if known is None else (known.base,)))
             self.arrived[name] = Came(one, base)
-            return Met("new", base, one.at, self._copy_of(one))
+            return Meeting("new", base, one.at, self._copy_of(one))
         first = known.arrival
         if first.interchange.digest != came.digest:
-            return Met("other", known.base, first.at)
+            return Meeting("other", known.base, first.at)
         if known.done and first.owner != one.owner:
-            return Met("again", known.base, first.at)
-        return Met("new", known.base, first.at, self._copy_of(first))
+            return Meeting("again", known.base, first.at)
+        return Meeting("new", known.base, first.at, self._copy_of(first))
 
     def _copy_of(self, one: Arrival) -> str:
         came = one.interchange

@@ -1,0 +1,215 @@
+"""Interchanges at the intake: numbers of acknowledgments, retransmissions and duplicates, and cuts at every point."""
+
+from __future__ import annotations
+
+import contextlib
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from esb.envelope import unpack
+from esb.errors import ChannelError, EsbError, StoreError
+from esb.message import derive
+from esb.testing.edi_kit import interchange, order
+
+FILES = {
+    "endpoints/inbox.yaml": "type: http_in\nauth: none\npartner: acme\nformat: { type: x12, guide: x12/850 }\n",
+    "endpoints/out.yaml": "type: file\ndirectory: out\nname: '{{ message.id }}'\n",
+    "schemas/partners/acme.yaml": "acknowledge_to: out\n",
+    "routes/orders.yaml": "from: { endpoint: inbox, each: transaction, acknowledge: 997 }\nsteps: [to: erp]\n",
+}
+TWO = interchange(order("0001"), order("0002")).encode()
+OTHER = interchange(order("0001", ("*10*EA", "*11*EA")), order("0002")).encode()
+
+
+def numbered(text: bytes, number: int) -> bytes:
+    return text.replace(b"000000101", f"{number:09d}".encode())
+
+
+async def bodies(rig: Any, channel: str) -> list[Any]:
+    return [unpack(packet)[0].body for packet in await rig.lent(channel)]
+
+
+def isa(raw: bytes) -> str:
+    return raw[90:99].decode()
+
+
+async def test_acknowledgments_have_control_numbers_that_rise_by_one(rigged: Any):
+    rig = await rigged(FILES)
+    await rig.take(TWO)
+    await rig.take(numbered(TWO, 102))
+
+    answers = await bodies(rig, "delivery/out")
+
+    assert [isa(raw) for raw in answers] == ["000000001", "000000002"]
+    assert [b"GS*FA*HOUSE*ACME*20261121*0930*%d*X" % n in raw for n, raw in enumerate(answers, 1)] == [True, True]
+    lines = {(one.scope.level, one.scope.ours, one.scope.partner): one.next for one in await rig.bus.store.counters()}
+    assert lines == {("interchange", "ZZ/HOUSE", "08/6112390050"): 3, ("group", "HOUSE", "ACME"): 3}
+
+
+async def test_a_retransmission_is_answered_with_the_same_bytes_and_not_processed_again(rigged: Any):
+    rig = await rigged(FILES)
+    first = await rig.take(TWO, key="one")
+    before = await rig.lent("delivery/out")
+
+    again = await rig.take(TWO.replace(b"~", b"~\r\n"), key="two")  # another network broke the lines
+
+    (after,) = await rig.lent("delivery/out")
+    assert (again.documents, again.bad, again.repeated) == (0, 0, False)
+    assert after.id != before[0].id
+    assert unpack(after)[0].body == unpack(before[0])[0].body
+    assert await rig.ready("route/orders") == first.documents == 2
+    await rig.work(rig.recorder())
+    (said,) = [line for line in await rig.history(again.message_id) if line.kind == "duplicate"]
+    assert said.text.startswith("interchange 000000101 of 08/6112390050 came before (20")
+
+
+async def test_another_content_under_a_used_number_is_refused_with_ta1_025_and_is_an_exception(rigged: Any):
+    rig = await rigged(FILES)
+    await rig.take(TWO, key="one")
+    await rig.lent("delivery/out")
+
+    taken = await rig.take(OTHER, key="two")
+
+    (answer,) = await bodies(rig, "delivery/out")
+    assert b"TA1*000000101*261121*0930*R*025~" in answer
+    assert await rig.ready("route/orders") == 2
+    await rig.work(rig.recorder())
+    reasons = {row.reason for row in await rig.parked()}
+    assert taken.bad == len(await rig.parked())
+    assert any("came before with another content" in reason for reason in reasons)
+
+
+async def test_after_a_refused_duplicate_the_first_is_still_known_with_its_own_answer(rigged: Any):
+    rig = await rigged(FILES)
+    await rig.take(TWO, key="one")
+    await rig.take(OTHER, key="two")
+    answers = await bodies(rig, "delivery/out")
+
+    await rig.take(TWO, key="three")
+
+    assert await bodies(rig, "delivery/out") == [answers[0]]
+
+
+async def test_the_same_content_under_another_number_is_processed_with_a_warning(rigged: Any):
+    rig = await rigged(FILES)
+    await rig.take(TWO, key="one")
+
+    copy = await rig.take(numbered(TWO, 102), key="two")
+
+    assert copy.documents == 2
+    assert await rig.ready("route/orders") == 4
+    await rig.work(rig.recorder())
+    (note,) = [line for line in await rig.history(copy.message_id) if line.kind == "note"]
+    assert "has the content of interchange 000000101" in note.text
+
+
+async def test_an_interchange_that_was_cut_may_come_again_under_its_number(rigged: Any):
+    rig = await rigged(FILES)
+    cut = await rig.take(TWO[:-30], key="one")
+    whole = await rig.take(TWO, key="two")
+
+    assert cut.bad
+    assert (whole.documents, whole.bad) == (2, 0)
+
+
+async def test_a_window_of_nothing_knows_no_duplicates(rigged: Any):
+    rig = await rigged(
+        FILES | {"endpoints/inbox.yaml": "type: http_in\nauth: none\nformat: { type: x12, duplicates: 0s }\n"}
+    )
+    await rig.take(TWO, key="one")
+    await rig.take(OTHER, key="two")
+
+    assert await rig.ready("route/orders") == 4
+
+
+async def test_numbers_that_derive_ask_no_store(rigged: Any):
+    derived = FILES["endpoints/inbox.yaml"].replace("guide: x12/850", "numbers: derived")
+    rig = await rigged(FILES | {"endpoints/inbox.yaml": derived})
+    await rig.take(TWO)
+
+    assert [isa(raw) for raw in await bodies(rig, "delivery/out")] == ["900000101"]
+    assert list(await rig.bus.store.counters()) == []
+
+
+class Cut(Exception):
+    """The process was killed here."""
+
+
+class Cutting:
+    """Stands before a store or a channel, and kills at one of its calls: before it, or behind it."""
+
+    def __init__(self, inner: Any, fuse: list[int]) -> None:
+        self._inner, self._fuse = inner, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        given = getattr(self._inner, name)
+        if name not in {"reserve", "advance", "meet", "finish", "take", "file", "put", "publish", "filed"}:
+            return given
+
+        async def call(*words: Any) -> Any:
+            self._burn()
+            result = await given(*words)
+            self._burn()
+            return result
+
+        return call
+
+    def _burn(self) -> None:
+        self._fuse[0] -= 1
+        if self._fuse[0] == 0:
+            raise Cut
+
+
+@pytest.mark.parametrize("brings", ["the same file", "another post"])
+async def test_a_kill_at_any_point_loses_nothing_doubles_nothing_and_skips_no_number(rigged: Any, brings: str):
+    rig = await rigged(FILES)
+    whole, point, orders, acks = rig.bus, 0, set[str](), dict[str, bytes]()
+    while True:
+        point += 1
+        number, fuse = 1000 + point, [point]
+        raw = numbered(TWO, number) + numbered(TWO, 5000 + point)
+        rig.bus = replace(whole, store=Cutting(whole.store, fuse), channel=Cutting(whole.channel, fuse))
+        with contextlib.suppress(Cut, EsbError):
+            await rig.take(raw, key=f"first {point}")
+        cut, rig.bus = fuse[0] <= 0, whole
+        await rig.take(raw, key=f"first {point}" if brings == "the same file" else f"second {point}")
+        taken = {packet.id: unpack(packet)[0].body["order"]["number"] for packet in await rig.lent("route/orders")}
+        assert sorted(taken.values()) == ["PO0001", "PO0001", "PO0002", "PO0002"]
+        assert not orders & taken.keys()
+        orders |= taken.keys()
+        sent = {packet.id: unpack(packet)[0].body for packet in await rig.lent("delivery/out")}
+        assert len(set(sent.values())) == 2
+        acks |= sent
+        if not cut:
+            break
+
+    assert point > 15
+    assert sorted({isa(raw) for raw in acks.values()}) == [f"{n:09d}" for n in range(1, 2 * point + 1)]
+
+
+async def test_a_store_that_is_away_takes_nothing_in(rigged: Any):
+    rig = await rigged(FILES)
+    whole = rig.bus
+
+    class Away(Cutting):
+        def _burn(self) -> None:
+            raise StoreError("away")
+
+    rig.bus = replace(whole, store=Away(whole.store, [1]))
+    with pytest.raises((StoreError, ChannelError)):
+        await rig.take(TWO, key="one")
+
+    rig.bus = whole
+    assert (await rig.take(TWO, key="one")).documents == 2
+
+
+async def test_the_ids_of_documents_derive_from_their_interchange(rigged: Any):
+    rig = await rigged(FILES)
+    accepted = await rig.take(TWO)
+
+    packets = await rig.lent("route/orders")
+
+    assert derive(accepted.message_id, 1) not in {packet.id for packet in packets}
+    assert len({packet.id for packet in packets}) == 2
