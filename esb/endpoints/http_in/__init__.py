@@ -182,11 +182,9 @@ class HttpIn(EndpointSpec):
     def _charsets(self) -> tuple[str, ...]:
         """Return what a request may say of its characters; XML says it itself, and bytes have none."""
         if self.kind == "json":
-            return ("utf-8", "utf8", "us-ascii")
+            return ("utf-8", "ascii")
         declared = str(getattr(self.format, "encoding", ""))
-        if not declared:
-            return ()
-        return (declared.lower(), codecs.lookup(declared).name, "us-ascii")
+        return (codecs.lookup(declared).name, "ascii") if declared else ()
 
 
 class HttpSource:

@@ -7,6 +7,7 @@ body with its limits; then the signature over its raw bytes; and only a sender w
 from __future__ import annotations
 
 import asyncio
+import codecs
 import math
 from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
@@ -213,8 +214,15 @@ def _check_type(headers: Mapping[str, str], rules: Rules) -> None:
         kinds = ", ".join(each for each in accepted if not each.startswith("+"))
         raise Refusal(415, "media-type", f"Send it as {kinds}.", {"Accept-Post": kinds})
     charset = next((value for name, value in map(_pair, parameters.split(";")) if name == "charset"), "")
-    if charset and rules.charsets and charset not in rules.charsets:
+    if charset and rules.charsets and _codec(charset) not in rules.charsets:
         raise Refusal(415, "charset", f"Send it in {rules.charsets[0]}.")
+
+
+def _codec(charset: str) -> str:
+    try:
+        return codecs.lookup(charset).name
+    except (LookupError, ValueError):
+        return ""
 
 
 def _pair(parameter: str) -> tuple[str, str]:

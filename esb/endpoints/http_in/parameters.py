@@ -14,7 +14,7 @@ from esb.endpoints.http_in.problems import Refusal
 from esb.expressions.regexes import Pattern, PatternError
 from esb.specs import Spec
 
-PATH = r"^(/[A-Za-z0-9._~-]+|/\{[A-Za-z][A-Za-z0-9_]{0,63}\})+$"
+PATH = r"^(/[A-Za-z0-9_~-][A-Za-z0-9._~-]*|/\{[A-Za-z][A-Za-z0-9_]{0,63}\})+$"
 """A path of fixed words and `{names}`."""
 NAME = r"^[A-Za-z][A-Za-z0-9_-]{0,63}$"
 _NAMES = re.compile(r"\{([A-Za-z0-9_]+)\}")

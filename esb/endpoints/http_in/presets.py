@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from base64 import b64decode
 from binascii import Error as Base64Error
-from typing import Annotated, ClassVar, TypeAlias
+from typing import Annotated, Any, ClassVar, TypeAlias
 
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from esb.endpoints.http_in.signatures import WORDS, Algorithm, Encoding, Signing
 from esb.errors import DefinitionError
@@ -15,8 +15,14 @@ from esb.specs import Duration, Secret, SecretRef, Spec, World
 HEADER = r"^[A-Za-z0-9!#$%&'*+.^_`|~-]+$"
 """A field name of RFC 9110."""
 
+
+def _listed(given: Any) -> Any:
+    return given if isinstance(given, list | tuple) else [given]
+
+
 Secrets = Annotated[
     tuple[Secret, ...],
+    BeforeValidator(_listed, json_schema_input_type=Secret | list[Secret]),
     Field(min_length=1, max_length=8, description="Shared secrets; any of them will do, so that one can be replaced."),
 ]
 Tolerance = Annotated[Duration, Field(gt=0, description="How far the time of sending may be off.")]

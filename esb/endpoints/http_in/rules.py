@@ -23,7 +23,8 @@ class Rules:
 
     `identity`: headers, or paths in the body, that may hold the sender's key. `without_key`: what a request without
     one is known by: its content, nothing (each is its own), or it is refused. `reply`: seconds that a caller may wait
-    for the route's answer, 0 = told that it was accepted. `charsets`: those that the format reads, empty = any.
+    for the route's answer, 0 = told that it was accepted. `charsets`: codecs, by
+    Python's names, that the format reads; empty = any.
     """
 
     name: str
