@@ -154,6 +154,7 @@ ich.count            interchange 021 021 29
 ich.structure        interchange 022 022 13
 ich.eof              interchange 023 023 13
 ich.content          interchange 024 024 32
+ich.mixed            interchange 024 024 30
 ich.duplicate        interchange 025 025 26
 """
 """code, level, 997/TA1, 999, EDIFACT 0085; ordered as the standards order them. `-` = there is no code for it."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -78,6 +79,8 @@ class Walk:
         self._begin: tuple[Locate, int] = (self._locate, 0)
         self.context = ("", "", "")
         """Control numbers of interchange, group and set."""
+        self.allowed: re.Pattern[str] | None = None
+        """What the character set of the interchange takes; None = nothing is said of it."""
 
     def open(self, text: str, locate: Locate, index: int) -> None:
         """Take the header segment."""
@@ -267,7 +270,10 @@ class Walk:
         values = [value if value.isascii() else self._decode(value) for value in values]
         segment, loop = place.use.segment, place.ring.name
         line = self._line(place.ring, place)
+        strange = self._strange(values, place)
         for flaw in flaws(segment, values[1:], self.machine.marks):
+            if flaw.element in strange and flaw.code in ("el.chars", "el.code"):
+                continue
             self.fault(
                 flaw.code,
                 flaw.text,
@@ -281,6 +287,16 @@ class Walk:
                 repetition=flaw.repetition,
             )
         return values
+
+    def _strange(self, values: list[str], place: Place) -> set[int]:
+        """Name the elements that hold characters which are not in the interchange's set; return their positions."""
+        strange: set[int] = set()
+        if self.allowed is not None:
+            strange = {at for at, value in enumerate(values) if at and self.allowed.fullmatch(value) is None}
+        for at in sorted(strange):
+            text = f"{place.tag}{at:02d} holds characters that the declared character set does not have"
+            self.fault("charset", text, tag=place.tag, loop=place.ring.name, element=at, value=values[at][:100])
+        return strange
 
     def _lost(self, tag: str, place: Place) -> bool:
         """Name the fault of a segment that cannot come here; return whether it counts as one."""

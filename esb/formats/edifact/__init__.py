@@ -1,0 +1,1 @@
+"""UN/EDIFACT: interchanges of messages such as ORDERS, read, validated, answered and written."""
