@@ -68,6 +68,7 @@ class Process:
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         self.store: Store = open_store(self.settings.store_url)
         await self.store.open()
+        self.world.store = self.store
         self.releases = Releases(project, self.store)
         await self.releases.save()
         self.channel: Channel = open_channel(self.settings.channel_url, self.clock, self.log)

@@ -8,7 +8,8 @@ from pathlib import Path
 
 from esb.app.logs import Redactor
 from esb.errors import DefinitionError
-from esb.ports import Clock, Log
+from esb.management.trace import is_moving, trace
+from esb.ports import Clock, Log, Store
 from esb.specs import SecretRef
 
 
@@ -19,6 +20,8 @@ class LiveWorld:
         self.clock, self.log, self.project, self.state = clock, log, project, state
         self._redactor = redactor
         self._environment: Mapping[str, str] = os.environ
+        self.store: Store | None = None
+        """Set when it is open."""
         self._folder = Path(os.environ.get("ESB_SECRETS", str(project / "secrets")))
 
     def secret(self, reference: SecretRef) -> str:
@@ -34,6 +37,12 @@ class LiveWorld:
             raise DefinitionError(f"{reference.source} has no value; set {where}")
         self._redactor.add(value)
         return value
+
+    async def under_way(self, message_id: str) -> bool:
+        """Return whether something of a message is still on its way; one that no history tells of yet is."""
+        if self.store is None:
+            return False
+        return is_moving(await trace(self.store, message_id))
 
     def _file(self, name: str) -> str:
         path = (self._folder / name).resolve()

@@ -38,6 +38,9 @@ class Timer(EndpointSpec):
     cron: str | None = Field(None, description='A cron expression: "0 6 * * MON-FRI".')
     timezone: str = Field("UTC", description="The zone of the cron expression: Europe/Berlin.")
     missed: Missed = Field("run_once", description="What happens with times that passed while nothing ran.")
+    overlap: Literal["queue", "forbid"] = Field(
+        "queue", description="A time that comes while the last one's work is under way: made all the same, or skipped."
+    )
 
     @field_validator("cron")
     @classmethod
@@ -68,7 +71,7 @@ class Timer(EndpointSpec):
         """Return what makes the messages."""
         schedule = Cron(self.cron, self.timezone) if self.cron is not None else Every(self.every or 0.0)
         zone = self.timezone if self.cron is not None else "UTC"
-        return TimerSource(Timing(name, schedule, self.missed, zone, self.partner), world)
+        return TimerSource(Timing(name, schedule, self.missed, zone, self.partner, self.overlap == "forbid"), world)
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +83,8 @@ class Timing:
     missed: Missed
     zone: str = "UTC"
     partner: str = ""
+    alone: bool = False
+    """Whether a time is skipped while something of the last one is still on its way."""
 
 
 class TimerSource:
@@ -92,6 +97,8 @@ class TimerSource:
         self._timing = timing
         self._world = world
         self._failures = 0
+        self._last = ""
+        """The message of the last time."""
 
     async def run(self, intake: Intake, once: bool) -> None:
         """Run until cancelled; with `once` until nothing is left of what was due at the start.
@@ -114,7 +121,8 @@ class TimerSource:
         times, reached = due(timing.schedule, settled, now, timing.missed)
         try:
             for at in times:
-                await self._emit(intake, at)
+                if not await self._overlaps(at):
+                    await self._emit(intake, at)
                 settled = at
                 self._write(settled)
         except EsbError as error:
@@ -127,6 +135,14 @@ class TimerSource:
         if reached > settled:
             self._write(reached)
         return reached
+
+    async def _overlaps(self, at: float) -> bool:
+        """Return whether a time is to be skipped because the work of the last one is not done."""
+        if not (self._timing.alone and self._last) or not await self._world.under_way(self._last):
+            return False
+        text = datetime.fromtimestamp(at, UTC).isoformat()
+        self._world.log.warning("timer.skipped", endpoint=self._timing.name, scheduled_at=text, message=self._last)
+        return True
 
     async def _emit(self, intake: Intake, at: float) -> None:
         zone = UTC if self._timing.zone == "UTC" else ZoneInfo(self._timing.zone)
@@ -144,6 +160,7 @@ class TimerSource:
         except MessageError as error:  # this time will never be taken; the next ones may
             self._world.log.error("timer.refused", endpoint=self._timing.name, scheduled_at=text, reason=str(error))
             return
+        self._last = accepted.message_id
         event = "timer.repeated" if accepted.repeated else "timer.fired"
         self._world.log.info(event, endpoint=self._timing.name, scheduled_at=text, message=accepted.message_id)
 
@@ -161,8 +178,10 @@ class TimerSource:
 
     def _settled(self) -> float:
         """Return how far this timer came; one that never ran begins now."""
-        with contextlib.suppress(OSError, ValueError, KeyError, TypeError):
-            return float(json.loads(self._file.read_text())["settled"])
+        with contextlib.suppress(OSError, ValueError, KeyError, TypeError, AttributeError):
+            kept = json.loads(self._file.read_text())
+            self._last = str(kept.get("message", ""))
+            return float(kept["settled"])
         now = self._world.clock.now()
         self._write(now)
         return now
@@ -172,7 +191,7 @@ class TimerSource:
         try:
             self._file.parent.mkdir(parents=True, exist_ok=True)
             aside = self._file.with_suffix(f".{os.getpid()}.tmp")
-            aside.write_text(json.dumps({"settled": settled}))
+            aside.write_text(json.dumps({"settled": settled, "message": self._last}))
             aside.replace(self._file)
         except OSError as error:
             self._world.log.warning("timer.state", endpoint=self._timing.name, reason=str(error))

@@ -69,6 +69,15 @@ async def one(store: Store, name: str) -> Trace:
     raise UsageError(f"{name!r} {what} (esb find {name})")
 
 
+def is_moving(found: Trace) -> bool:
+    """Return whether the bus still works on something of it; what waits for a person does not move."""
+    parked = {row.message_id for row in found.parked if row.state == "open"}
+    if any(fate.state == "waiting" and fate.message_id not in parked for fate in found.fates):
+        return True
+    ended = any(record.kind in ("routed", "filtered", "duplicate", "discarded") for record in found.records)
+    return not (found.fates or parked or ended)
+
+
 _RANK = {"received": 0, "note": 1, "routed": 2, "sent": 3, "published": 3, "held": 4, "retry": 5, "delivered": 7}
 
 

@@ -32,6 +32,10 @@ class World(Protocol):
         """Return the value. Raises DefinitionError naming the reference, never the value."""
         ...
 
+    async def under_way(self, message_id: str) -> bool:
+        """Return whether something of a message is still on its way; what waits for a person is not."""
+        ...
+
 
 class FormatSpec(Spec):
     """Bytes <-> document. `type` is the discriminator; a bare name stands for `{type: name}`."""

@@ -79,6 +79,12 @@ class TestWorld:
     secrets: dict[str, str] = field(default_factory=dict)
     clock: Any = field(default_factory=SteppedClock)
     log: Lines = field(default_factory=Lines)
+    moving: set[str] = field(default_factory=set)
+    """Messages of which something is still on its way."""
+
+    async def under_way(self, message_id: str) -> bool:
+        """Return whether it is said to be on its way."""
+        return message_id in self.moving
 
     @property
     def state(self) -> Path:

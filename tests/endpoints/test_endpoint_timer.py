@@ -12,6 +12,7 @@ from esb.endpoints.gcra import Gcra
 from esb.endpoints.schedule import Cron, Every, due, next_time
 from esb.endpoints.timer import Timer
 from esb.errors import FormatError, StoreError
+from esb.message import derive
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld, raised, until
 
 
@@ -226,6 +227,21 @@ async def test_a_time_that_can_never_be_taken_does_not_stop_the_next(tmp_path):
 
     assert [taken.key[11:13] for taken in intake.taken] == ["02"]
     assert "timer.refused" in world.log.events()
+
+
+async def test_a_time_that_comes_while_the_last_one_is_under_way_is_skipped_if_asked_for(tmp_path):
+    intake, told = RecordingIntake(), []
+    for hours, moving in enumerate((False, False, True, True, False)):
+        source, world, _ = timer(tmp_path, every="1h", overlap="forbid")
+        world.clock.time += hours * 3600 + 30
+        if moving:
+            first = intake.taken[0]
+            world.moving.add(derive("intake", "nightly", first.key, first.digest))
+        await source.run(intake, once=True)
+        told += [event for event in world.log.events() if event.startswith("timer.")]
+
+    assert [taken.key[11:13] for taken in intake.taken] == ["01", "04"]
+    assert told == ["timer.fired", "timer.skipped", "timer.skipped", "timer.fired"]
 
 
 async def test_a_broken_note_is_a_first_start(tmp_path):

@@ -9,7 +9,7 @@ import pytest
 
 from esb.envelope import pack
 from esb.errors import UsageError
-from esb.management.trace import find, one, trace
+from esb.management.trace import find, is_moving, one, trace
 from esb.message import BusinessKey, Message
 from esb.ports import Store
 from esb.records import Parked, Record
@@ -176,3 +176,21 @@ async def test_an_unknown_id_is_a_trace_without_records(store: Store):
     found = await trace(store, "0" * 32)
 
     assert (found.records, found.sentence) == ((), f"Nothing here is known as {'0' * 32}.")
+
+
+async def test_work_moves_until_it_ended_or_waits_for_a_person(store: Store):
+    told = [is_moving(await trace(store, IN))]
+    await store.append(SENT[:1])
+    told.append(is_moving(await trace(store, IN)))
+    await store.append([*SENT[1:], line("delivered", OUT, 3.0, place="erp")])
+    told.append(is_moving(await trace(store, IN)))
+    await store.park([row(NEWS, failure_class="business", place="mail")])
+    told.append(is_moving(await trace(store, IN)))
+
+    assert told == [True, True, True, False]
+
+
+async def test_what_ends_without_going_anywhere_does_not_move(store: Store):
+    await store.append([SENT[0], line("filtered", DOC, 2.0, place="filter", text="not ours")])
+
+    assert not is_moving(await trace(store, IN))
