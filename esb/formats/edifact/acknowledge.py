@@ -73,7 +73,7 @@ def escaper(marks: Marks) -> Callable[[str], str]:
 
 def message_segments(verdict: Verdict, writer: Writer, detailed: bool = True) -> str:
     """Return UCM, UCS and UCD for one message, or for an object; `detailed` tells each fault in a segment."""
-    found = errors(verdict.faults) if verdict.code == "R" else []
+    found = errors(verdict.faults)
     action = REJECTED if verdict.code == "R" else ACKNOWLEDGED
     whole = next((fault for fault in found if _level(fault) == "set"), None)
     notes = "".join(_notes(found, writer)) if detailed else ""

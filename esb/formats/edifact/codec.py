@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Literal
 
 from pydantic import Field, field_validator
@@ -93,14 +94,14 @@ class EdifactFormat:
         self.draft = self._draft if self._writer is not None and self.numbered else None
 
     def reader(self, each: str | None = None) -> Reader:
-        """Return a reader that gives one document for each message.
+        """Return a reader that gives one document for each message, or for each of its lines.
 
         Raises:
             DefinitionError: `each` is another unit.
         """
-        if each not in (None, "message"):
-            raise DefinitionError(f"edifact: each: {each!r} cannot be cut; write each: message")
-        return EdifactReader(self.options())
+        if each not in (None, "message", "line"):
+            raise DefinitionError(f"edifact: each: {each!r} cannot be cut; write each: message, or each: line")
+        return EdifactReader(self.options(stream=each == "line"))
 
     def scanner(self) -> EdifactScanner | None:
         """Return what finds the interchanges of a delivery before it is read; None = nobody asks what came before."""
@@ -108,11 +109,11 @@ class EdifactFormat:
         framer = Framer(spec.segment_limit, spec.limit, spec.encoding or "", spec.line_breaks == "remove")
         return EdifactScanner(framer) if self.duplicates else None
 
-    def options(self, bind: bool = True) -> Options:
+    def options(self, bind: bool = True, stream: bool = False) -> Options:
         """Return how readers read; without `bind` they check and count, and give no documents."""
         spec = self._spec
         return Options(
-            machine=self.library.machine,
+            machine=partial(self.library.machine, stream=stream),
             known=self.library.known,
             acknowledge=spec.acknowledge,
             tolerate=frozenset(spec.tolerate),

@@ -71,7 +71,7 @@ class Library:
     """The guides that a format reads with: all shipped ones, or only those that its `guide` names."""
 
     def __init__(self, names: tuple[str, ...], project: Mapping[str, bytes]) -> None:
-        self._machines: dict[tuple[str, str, str, Marks], Machine | None] = {}
+        self._machines: dict[tuple[str, str, str, Marks, bool], Machine | None] = {}
         self._shipped = frozenset(name.removeprefix("edifact/") for name in names if name.startswith("edifact/"))
         self._own: dict[str, Document] = {}
         self._all = not names
@@ -92,20 +92,23 @@ class Library:
         names = [*self._own, *self._shipped]
         return names[0] if len(names) == 1 else ""
 
-    def machine(self, name: str, version: str, syntax: str, marks: Marks) -> Machine | None:
-        """Return the compiled guide of a message, or None; the empty name gives one that takes only UNH and UNT."""
+    def machine(self, name: str, version: str, syntax: str, marks: Marks, stream: bool = False) -> Machine | None:
+        """Return the compiled guide of a message, or None; the empty name gives one that takes only UNH and UNT.
+
+        With `stream` it cuts the message at each turn of its main loop.
+        """
         near = nearest(version)
         if not near and name and name != SERVICE:
             return None
-        key = (name, near or VERSIONS[0], syntax, marks)
+        key = (name, near or VERSIONS[0], syntax, marks, stream)
         if key not in self._machines:
             if len(self._machines) > 200:
                 # separators come from outside: without a bound they would fill the memory
                 self._machines.clear()
             guide = self._guide(name, key[1], syntax)
             words = dictionary(key[1], syntax)
-            made = Machine(guide, marks, words.segment("UNH"), words.segment("UNT")) if guide is not None else None
-            self._machines[key] = made
+            header, trailer = words.segment("UNH"), words.segment("UNT")
+            self._machines[key] = Machine(guide, marks, header, trailer, stream) if guide is not None else None
         return self._machines[key]
 
     def known(self, version: str) -> frozenset[str]:

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from esb.edge import Part
+from esb.edge import Finding, Part
 from esb.formats.edi.checks import check
 from esb.formats.edi.control import printable
+from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.kept import Kept
 from esb.formats.edi.machine import Machine
+from esb.formats.edi.units import Cut
 from esb.formats.edi.walker import Walk
 from esb.formats.edifact.charsets import decoded
 from esb.formats.edifact.envelope import Group, Interchange, Level, Verdict, at, plain
 from esb.formats.edifact.envelope_checks import Wrong, unh_faults, unt_faults
 from esb.formats.edifact.options import Options
-from esb.formats.edifact.refusals import sentence
+from esb.formats.edifact.refusals import KEPT, sentence
 from esb.formats.edifact.run import Run
 
 STOPS = frozenset({"UNA", "UNB", "UNG", "UNH", "UNT", "UNE", "UNZ", "UNO"})
@@ -30,6 +32,8 @@ class Message:
         self._kept = Kept(options.limit if options.bind else 0)
         self._carried: list[str] | None = None
         self._from = 0
+        self._head = b""
+        self._lines: list[tuple[Cut, bytes]] = []
         self.walk: Walk
         self.number = self.version = ""
         self.identifier: list[str] = []
@@ -100,11 +104,39 @@ class Message:
         following = self.walk.run(run.segments, index, run.locate)
         if self._carried is not None and not self._kept.overfull:
             self._carried += run.segments[index:following]
+        for cut in self.walk.units.take() if self.walk.units is not None else ():
+            known = (cut.index, run.begin(cut.index, known))
+            self._cut(cut, run.text[self._from : known[1]])
+            self._from = known[1]
         if self.walk.over or following < len(run.segments):
             known = (following, run.begin(following, known))
             self._kept.take(run.text[self._from : known[1]])
             self._from = known[1]
         return following, known
+
+    def _cut(self, cut: Cut, text: str) -> None:
+        """Keep a line of a streamed message apart from the next."""
+        self._kept.take(text)
+        raw = self._kept.raw()
+        self._kept.clear()
+        if cut.number:
+            self._lines.append((cut, raw))
+        else:
+            self._head = raw[:KEPT]
+
+    def lines(self, headers: Mapping[str, str]) -> Iterator[Part]:
+        """Give the lines that were read since the last call, each with what stands before the first of them."""
+        lines, self._lines = self._lines, []
+        units, envelope = self.walk.units, self._envelope(headers)
+        for cut, raw in lines:
+            of_line = {**envelope, "edi_line": str(cut.number)}
+            findings = _findings(cut.faults)
+            if cut.line is not None and units is not None:
+                yield Part({**units.header, "line": cut.line}, raw, findings=findings, envelope=of_line)
+                continue
+            faults = cut.faults if errors(cut.faults) else self.walk.faults
+            label = f"UNH {self.number}, line {cut.number}"
+            yield Part(None, raw, sentence(faults, 0, label), findings or _findings(faults), of_line)
 
     def pause(self, run: Run) -> None:
         """Keep the rest of a run; the message goes on in the next."""
@@ -126,29 +158,38 @@ class Message:
             walk.fault("set.no-trailer", f"message {self.number[:20] or '?'} ends without UNT", tag="UNT")
         if self._kept.overfull and self._options.bind:
             walk.fault("set.too-large", f"the message is larger than {self._options.limit} bytes; raise limit:")
-        document = walk.finish()
+        document, units = walk.finish(), walk.units
+        if units is not None and units.number and self._options.bind:
+            # the lines have gone their way, but they are still counted
+            document = {**document, units.into: range(units.number)}
         if not walk.failed and self._options.bind:
             check(walk, document)
         noted = any(fault.severity == "warning" for fault in walk.faults)
+        if units is not None and units.bad:
+            noted = True
+            walk.failed = walk.failed or self._options.reject != "message"
         code = "R" if walk.failed else "E" if noted else "A"
         return Verdict(self.number, self.identifier, code, walk.faults)
 
-    def part(self, verdict: Verdict, headers: Mapping[str, str]) -> Part:
-        """Return what it becomes: a document, or an exception with its bytes."""
-        walk = self.walk
-        envelope = {
+    def part(self, verdict: Verdict, headers: Mapping[str, str]) -> Part | None:
+        """Return what it becomes: a document, an exception with its bytes, or nothing if its lines were given."""
+        walk, raw = self.walk, self._head + self._kept.raw()
+        envelope, findings = self._envelope(headers), _findings(walk.faults)
+        if verdict.code != "R":
+            if walk.units is not None and walk.units.number:
+                return None
+            return Part(walk.document, raw, findings=findings, envelope=envelope)
+        if self._carried is not None and not self._kept.overfull:
+            return Part(self._plain(raw), raw, findings=findings, envelope=envelope)
+        return Part(None, raw, sentence(walk.faults, walk.untold, f"UNH {self.number}"), findings, envelope)
+
+    def _envelope(self, headers: Mapping[str, str]) -> dict[str, str]:
+        return {
             **headers,
             "edi_set": printable(self.name),
             "edi_version": printable(self.version),
             "edi_transaction": printable(self.number),
         }
-        findings = tuple(fault.finding() for fault in walk.faults) if walk.faults else ()
-        raw = self._kept.raw()
-        if verdict.code != "R":
-            return Part(walk.document, raw, findings=findings, envelope=envelope)
-        if self._carried is not None and not self._kept.overfull:
-            return Part(self._plain(raw), raw, findings=findings, envelope=envelope)
-        return Part(None, raw, sentence(walk.faults, walk.untold, f"UNH {self.number}"), findings, envelope)
 
     def _plain(self, raw: bytes) -> dict[str, Any]:
         """Return a message that has no guide as a document: its segments, element by element, and its text."""
@@ -159,6 +200,10 @@ class Message:
         ]
         text = decoded(raw.decode("latin-1"), self._interchange.charset)
         return {"set": self.name, "version": self.version, "segments": segments, "raw": text}
+
+
+def _findings(faults: Sequence[Fault]) -> tuple[Finding, ...]:
+    return tuple(fault.finding() for fault in faults) if faults else ()
 
 
 def _element(value: str, component: str) -> str | list[str]:

@@ -98,6 +98,8 @@ class EdifactReader:
                 index += 1
                 continue
             index, known = self._message.run(run, index, known)
+            for line in self._message.lines(self._headers):
+                yield from self._give(line)
             if self._message.walk.over or index < len(segments):
                 yield from self._close_message(self._message.walk.over)
         if self._message is not None:
@@ -288,20 +290,26 @@ class EdifactReader:
         verdict = current.close(proper)
         yield from self._settle(verdict, current.part(verdict, self._headers))
 
-    def _settle(self, verdict: Verdict, part: Part) -> Iterator[Part]:
-        """Give a part, or hold it back, and say in the CONTRL what became of it."""
+    def _settle(self, verdict: Verdict, part: Part | None) -> Iterator[Part]:
+        """Give what became of a message, and say in the CONTRL what that was."""
         interchange = self._interchange
         assert interchange is not None
         self._say(self._group if self._group is not None else interchange, verdict)
-        if interchange.refused:
-            yield with_others(part, interchange.refused)
+        if part is not None:
+            yield from self._give(part)
+        if verdict.code == "R" and self._held is not None:
+            reason = f"its {self._options.reject} is refused: message {verdict.number[:20]} of it is wrong"
+            yield from self._held.doom(reason)
+
+    def _give(self, part: Part) -> Iterator[Part]:
+        """Give a part, or hold it back, or refuse it with its interchange."""
+        assert self._interchange is not None
+        if self._interchange.refused:
+            yield with_others(part, self._interchange.refused)
         elif self._held is None:
             yield part
         else:
             yield from self._held.add(part)
-            if verdict.code == "R":
-                reason = f"its {self._options.reject} is refused: message {verdict.number[:20]} of it is wrong"
-                yield from self._held.doom(reason)
 
     def _say(self, level: Level, verdict: Verdict) -> None:
         """Write what the CONTRL says of a message; nothing is said of a CONTRL."""
