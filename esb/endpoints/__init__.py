@@ -12,6 +12,7 @@ from esb.endpoints.ftps import FtpsEndpoint
 from esb.endpoints.http_in import HttpIn
 from esb.endpoints.http_out import HttpOut
 from esb.endpoints.http_poll import HttpPoll
+from esb.endpoints.queue import QueueEndpoint
 from esb.endpoints.sftp import SftpEndpoint
 from esb.endpoints.sftp_server import SftpServerEndpoint
 from esb.endpoints.timer import Timer
@@ -23,6 +24,7 @@ ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
     "http_in": HttpIn,
     "http_out": HttpOut,
     "http_poll": HttpPoll,
+    "queue": QueueEndpoint,
     "sftp": SftpEndpoint,
     "sftp_server": SftpServerEndpoint,
     "timer": Timer,
@@ -30,6 +32,14 @@ ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
 """Every type of endpoint by what `type:` calls it."""
 
 AnyEndpoint: TypeAlias = Annotated[
-    FileEndpoint | FtpsEndpoint | HttpIn | HttpOut | HttpPoll | SftpEndpoint | SftpServerEndpoint | Timer,
+    FileEndpoint
+    | FtpsEndpoint
+    | HttpIn
+    | HttpOut
+    | HttpPoll
+    | QueueEndpoint
+    | SftpEndpoint
+    | SftpServerEndpoint
+    | Timer,
     Discriminator("type"),
 ]

@@ -62,7 +62,7 @@ class Items:
     async def take_one(self, item: Item, intake: Intake) -> bool:
         """Take one item; return whether it was new."""
         try:
-            accepted = await self._patiently(item, intake)
+            accepted = await self.offer(item, intake)
         except (MessageError, TakingBugError) as error:
             await self.put_aside(item, str(error))
             return False
@@ -83,7 +83,14 @@ class Items:
             raise EndpointError(f"cannot put a refused item aside in {folder}: {error}") from error
         self._world.log.error("item.refused", endpoint=self._name, key=item.key[:200], reason=reason, kept=str(file))
 
-    async def _patiently(self, item: Item, intake: Intake) -> Accepted:
+    async def offer(self, item: Item, intake: Intake) -> Accepted:
+        """Return the intake's answer: the item is durable.
+
+        Raises:
+            MessageError: It can never be taken.
+            TakingBugError: It met a fault of ours, again and again.
+            EsbError: The bus cannot take it now.
+        """
         receipt = Receipt(
             endpoint=self._name,
             key=f"{item.key} {item.digest[:16]}",

@@ -7,14 +7,9 @@ import datetime
 import hmac
 import ssl
 from contextlib import asynccontextmanager
-from ipaddress import ip_address
 from urllib.parse import parse_qs
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 from pydantic import ValidationError
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
@@ -260,42 +255,6 @@ def test_a_secret_that_is_none_is_named_before_anything_is_sent(tmp_path):
 
 
 # -- TLS
-
-
-def certificate(name, issuer=None, authority=False):
-    """Return (certificate, key) in PEM and the pair that signs others."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    subject = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-    signer, by = issuer or (key, subject)
-    now = datetime.datetime.now(datetime.UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(subject)
-        .issuer_name(by)
-        .public_key(key.public_key())
-        .serial_number(x509.random_serial_number())
-        .not_valid_before(now - datetime.timedelta(hours=1))
-        .not_valid_after(now + datetime.timedelta(hours=1))
-        .add_extension(x509.BasicConstraints(ca=authority, path_length=None), critical=True)
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
-        .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(signer.public_key()), critical=False)
-        .sign(signer, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    pem = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    return made.public_bytes(serialization.Encoding.PEM).decode(), pem.decode(), (key, subject)
-
-
-@pytest.fixture(scope="module")
-def pki():
-    ca, _, signer = certificate("House CA", authority=True)
-    return {
-        "ca": ca,
-        "server": certificate("server", signer)[:2],
-        "first": certificate("esb-1", signer)[:2],
-        "second": certificate("esb-2", signer)[:2],
-    }
 
 
 @asynccontextmanager
