@@ -14,8 +14,6 @@ import typer
 
 from esb.errors import FormatError, UsageError
 from esb.management.edi_files import HEAD, Dialect, dialect, sniff, standard, stranger
-from esb.routes import load, read_files
-from esb.routes.nearest import listed, meant
 from esb.specs import EndpointSpec, FormatSpec
 
 Guides = Annotated[
@@ -65,6 +63,9 @@ def known(file: BinaryIO, name: str, choose: Callable[[str], Dialect]) -> Dialec
 
 def edi_endpoint(project: Path, name: str) -> tuple[EndpointSpec, Mapping[str, bytes]]:
     """Return an endpoint that speaks EDI, and the project's files. Raises UsageError."""
+    from esb.routes import load, read_files  # outside of a project nobody pays for what reads one
+    from esb.routes.nearest import listed, meant
+
     found = load(read_files(project))
     spec = found.endpoints.get(name)
     if spec is None:
@@ -83,6 +84,8 @@ def _of_endpoint(project: Path, name: str) -> tuple[FormatSpec, Mapping[str, byt
 
 def format_of(project: Path, guides: list[str]) -> tuple[FormatSpec, Mapping[str, bytes]]:
     """Return the format of guides: standard ones, files by their path, or those of the project."""
+    from esb.routes import read_files
+
     files: dict[str, bytes] = {}
     names = []
     for guide in guides:
