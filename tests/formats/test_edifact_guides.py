@@ -11,20 +11,20 @@ from typing import Any
 
 import pytest
 
-import esb.formats
 from esb.formats.edi.checks import check
 from esb.formats.edi.dictionary import Dictionary
 from esb.formats.edi.grammar import Child, Composite, Element, Guide, Loop, Use, fields_of
-from esb.formats.edi.guide_file import read_guide
 from esb.formats.edi.machine import Machine, main_loop
 from esb.formats.edi.patterns import RELEASED, Marks
 from esb.formats.edi.segment_writer import SegmentWriter
 from esb.formats.edi.set_writer import SetWriter
 from esb.formats.edi.walker import Walk
+from esb.formats.edifact import library
+from esb.formats.edifact.codec import Edifact
 from esb.reading import Document, read
 from esb.testing.edifact_documents import document as made_document
 
-GUIDES = Path(esb.formats.__file__).parent / "edifact" / "guides"
+GUIDES = Path(library.__file__).parent / "guides"
 SAMPLES = sorted((Path(__file__).parent.parent / "fixtures" / "edifact").glob("*-*.edi"))
 DIRECTORIES = {"D96A": "3", "D01B": "4"}
 GROUPS = {
@@ -49,16 +49,14 @@ def _document(name: str) -> Document:
     return read(f"edifact/{name}.yaml", (GUIDES / f"{name}.yaml").read_bytes())
 
 
-@cache
 def _dictionary(directory: str, syntax: str = "") -> Dictionary:
-    elements, segments, codes = map(_document, ("elements", "segments", "codes"))
-    return Dictionary(elements, segments, codes.data, directory, syntax or DIRECTORIES[directory])
+    return library.dictionary(directory, syntax or DIRECTORIES[directory])
 
 
-@cache
 def _guide(name: str, directory: str, syntax: str = "") -> Guide:
-    path = name if name == "CONTRL" else f"{directory}/{name}"
-    return read_guide(_document(path), _dictionary(directory, syntax))
+    guide = library.standard(name, directory, syntax or DIRECTORIES[directory])
+    assert guide is not None
+    return guide
 
 
 class _Codec:
@@ -236,6 +234,19 @@ def test_a_document_of_every_message_comes_back_as_it_was(name: str, directory: 
         assert codec.write(back) == segments
 
 
+@pytest.mark.parametrize(("name", "directory"), EVERY)
+def test_an_interchange_of_every_message_is_read_as_it_was_written(name: str, directory: str):
+    envelope = {"sender": {"id": "A"}, "receiver": {"id": "B"}, "version": directory, "syntax": DIRECTORIES[directory]}
+    made = Edifact(guide=f"edifact/{name}", acknowledge="none", envelope=envelope).build({})
+    wanted = [made_document(_guide(name, directory), seed) for seed in range(100, 105)]
+
+    reader = made.reader("message")
+    parts = [*reader.feed(made.render(wanted)), *reader.end()]
+
+    assert [part.error for part in parts if part.error] == []
+    assert [part.body for part in parts] == wanted
+
+
 def _segments(sample: Path) -> list[str]:
     text = re.sub(
         r"\?(.)", lambda match: match[1].translate(RELEASE), sample.read_text("latin-1").removeprefix("UNA:+.? '")
@@ -284,6 +295,7 @@ def test_an_order_reads_like_an_order():
     assert line["quantities"]["ordered"] == {"qty": Decimal(48), "unit": "PCE"}
     assert line["prices"]["net"]["price"] == Decimal("14.58")
     assert order["controls"]["lines"] == {"value": Decimal(2)}
+    assert order["section"] == {"section": "S"}
 
 
 def test_a_despatch_advice_keeps_its_levels_with_parents():
