@@ -15,7 +15,7 @@ from esb.formats.edi.checks import check
 from esb.formats.edi.dictionary import Dictionary
 from esb.formats.edi.grammar import Child, Composite, Element, Guide, Loop, Use, fields_of
 from esb.formats.edi.machine import Machine, main_loop
-from esb.formats.edi.patterns import RELEASED, Marks
+from esb.formats.edi.patterns import RELEASED, Marks, acceptor
 from esb.formats.edi.segment_writer import SegmentWriter
 from esb.formats.edi.set_writer import SetWriter
 from esb.formats.edi.walker import Walk
@@ -193,6 +193,15 @@ def test_elements_have_the_length_of_their_directory(number: str, first: str, la
     found = [_dictionary(directory).element(number) for directory in DIRECTORIES]
 
     assert [f"{element.type} {element.least} {element.most}" for element in found] == [first, later]
+
+
+@pytest.mark.parametrize("directory", DIRECTORIES)
+def test_segments_that_no_shipped_message_has_are_carried_for_guides_of_a_project(directory: str):
+    marks = Marks("+", ":", "", "'", "?", ".", reserved=True)
+
+    accept = acceptor(_dictionary(directory).segment("ADR"), marks)
+
+    assert accept("ADR+1:2+1:HIGH STREET 7:TOWN++1000+BE")
 
 
 def test_a_name_of_a_code_leads_back_to_the_code():
