@@ -4,24 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from msgspec import Struct
 from msgspec.structs import replace
 
 from esb.formats.edi.grammar import Composite, Element, Item, Note, Segment
+from esb.formats.edi.narrowed import Flaw, absent, narrowed, pairs_asked
 from esb.formats.edi.patterns import RELEASED_CHARACTERS, Marks
 from esb.formats.edi.values import fault_of
-
-
-class Flaw(Struct, frozen=True):
-    """A fault within one segment; `element` and `component` count from 1, `id` = the data element's number."""
-
-    code: str
-    text: str
-    element: int
-    component: int = 0
-    id: str = ""
-    value: str = ""
-    repetition: int = 0
 
 
 def flaws(segment: Segment, values: Sequence[str], marks: Marks) -> Iterator[Flaw]:
@@ -35,6 +23,7 @@ def flaws(segment: Segment, values: Sequence[str], marks: Marks) -> Iterator[Fla
     for position, item in enumerate(places, 1):
         value = values[position - 1] if position <= len(values) else ""
         yield from _element(segment.tag, position, item, value, marks)
+    yield from pairs_asked(segment, values)
     yield from _broken_notes(segment.tag, segment.notes + _pair_notes(segment.items), values, 0, places)
 
 
@@ -47,7 +36,8 @@ def _places(items: Sequence[Item]) -> list[Item]:
             continue
         assert item.value is not None
         for _ in range(item.pairs):
-            places += (Item(item.name, item.of), Item(item.name, item.value))
+            codes = tuple(narrow for narrow in item.narrows if narrow.codes is not None)
+            places += (Item(item.name, item.of, narrows=codes), Item(item.name, item.value))
     return places
 
 
@@ -63,14 +53,15 @@ def _pair_notes(items: Sequence[Item]) -> tuple[Note, ...]:
 def _element(tag: str, position: int, item: Item, value: str, marks: Marks) -> Iterator[Flaw]:
     name, of = f"{tag}{position:02d}", item.of
     if not value:
-        if item.must:
-            yield Flaw("el.missing", f"{name} ({of.title}) is missing", position, id=of.id)
+        yield from absent(item, name, position, 0)
         return
     repeated = marks.repetition and (item.times > 1 or marks.reserved)
     repeats = value.split(marks.repetition) if repeated else [value]
     if len(repeats) > item.times:
         text = f"{name} ({of.title}) repeats {len(repeats)} times, at most {item.times} are allowed"
         yield Flaw("el.repeats", text, position, id=of.id, value=_plain(value, marks))
+    if isinstance(of, Composite):
+        yield from narrowed(item, name, value, len(repeats), position)
     for repetition, one in enumerate(repeats, 1):
         if isinstance(of, Composite):
             for flaw in _composite(name, position, of, one, marks):
@@ -84,6 +75,8 @@ def _element(tag: str, position: int, item: Item, value: str, marks: Marks) -> I
         if (fault := fault_of(of, one, marks.decimal)) is not None:
             text = f"{name} ({of.title}) {one[:40]!r} {fault[1]}"
             yield Flaw(fault[0], text, position, id=of.id, value=one, repetition=repetition)
+        else:
+            yield from narrowed(item, name, one, len(repeats), position)
 
 
 def _composite(name: str, position: int, of: Composite, value: str, marks: Marks) -> Iterator[Flaw]:
@@ -95,12 +88,12 @@ def _composite(name: str, position: int, of: Composite, value: str, marks: Marks
         part = _plain(parts[number - 1], marks) if number <= len(parts) else ""
         assert isinstance(item.of, Element)
         if not part:
-            if item.must:
-                text = f"{name}-{number} ({item.of.title}) is missing"
-                yield Flaw("el.missing", text, position, number, item.of.id)
+            yield from absent(item, f"{name}-{number}", position, number)
         elif (fault := fault_of(item.of, part, marks.decimal)) is not None:
             text = f"{name}-{number} ({item.of.title}) {part[:40]!r} {fault[1]}"
             yield Flaw(fault[0], text, position, number, item.of.id, part)
+        else:
+            yield from narrowed(item, f"{name}-{number}", part, 1, position, number)
     yield from _broken_notes(name, of.notes, parts, position, of.items)
 
 

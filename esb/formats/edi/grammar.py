@@ -28,6 +28,52 @@ class Element(Struct, frozen=True):
     closed: bool = False
 
 
+class Narrow(Struct, frozen=True):
+    """What a partner's overlay asks of an element beyond the standard; `schema` = file and line where it is written.
+
+    `need`: it must be there. `unused`: it must not. `codes`: no others. `pattern`: it matches this expression.
+    `least`: so many repetitions. `pairs`: these qualifiers must be among the pairs. `only_here`: it holds under a
+    qualifier only.
+    """
+
+    schema: str
+    severity: str = "error"
+    need: bool = False
+    unused: bool = False
+    codes: frozenset[str] | None = None
+    pattern: str = ""
+    least: int = 0
+    pairs: tuple[str, ...] = ()
+    only_here: bool = False
+
+
+class Amend(Struct, frozen=True):
+    """A change of a segment's definition: what happens to the element at `names`, or which note is dropped."""
+
+    names: tuple[str, ...]
+    narrow: Narrow
+    length: tuple[int, int] | None = None
+    drop: str = ""
+
+
+class Rule(Struct, frozen=True):
+    """What a partner's overlay asks of a segment or loop in its place; `at` = the path that names it.
+
+    It holds for those with the qualifier `code` (empty: all), within loops of certain qualifiers: `within` = (loops up,
+    code), 0 = the loop that the segment is in. `least` and `most` count in the loop around it; `amend` changes the
+    segment itself.
+    """
+
+    at: str
+    schema: str
+    severity: str = "error"
+    code: str = ""
+    within: tuple[tuple[int, str], ...] = ()
+    least: int = 0
+    most: int = MANY
+    amend: Amend | None = None
+
+
 class Item(Struct, frozen=True):
     """An element, composite or run of pairs in its position. `name` is the key in documents.
 
@@ -43,6 +89,7 @@ class Item(Struct, frozen=True):
     times: int = 1
     pairs: int = 0
     value: Element | None = None
+    narrows: tuple[Narrow, ...] = ()
 
     @property
     def merged(self) -> bool:
@@ -103,6 +150,7 @@ class Use(Struct, frozen=True):
     into: str
     key: str = ""
     line: int = 0
+    rules: tuple[Rule, ...] = ()
 
     @property
     def tag(self) -> str:
@@ -140,6 +188,7 @@ class Loop(Struct, frozen=True):
     line: int = 0
     tree: Tree | None = None
     stream: bool = False
+    rules: tuple[Rule, ...] = ()
 
     @property
     def opener(self) -> Use:
@@ -158,15 +207,18 @@ Child: TypeAlias = Use | Loop
 
 
 class Check(Struct, frozen=True):
-    """A named check beyond syntax: the number of `count` items, or the sum of a path, equals the value at `equals`.
+    """A named check beyond syntax, by paths: the number of `count` items, or the sum of all values, equals `equals`.
 
-    `equals` is `object.field`; the others are dotted paths through lists.
+    `count` may name several, with commas: any of these numbers is right, the first is written. `sum` adds paths that
+    stand between plus signs. `gtin` and `sscc`: the numbers there have the check digits of GS1.
     """
 
     id: str
-    equals: str
+    equals: str = ""
     count: str = ""
     sum: str = ""
+    gtin: str = ""
+    sscc: str = ""
     severity: str = "error"
 
 

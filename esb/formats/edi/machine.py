@@ -6,13 +6,14 @@ another turn of it, then what comes behind it in the loop around it: so every va
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
 from esb.formats.edi.binder import Bind, binder, following, opener_binder
 from esb.formats.edi.grammar import Child, Guide, Loop, Segment, Use
 from esb.formats.edi.patterns import Marks, acceptor
+from esb.formats.edi.watching import Watch, watch
 
 PLAIN, REPEAT, OPEN, MISSING, KIND, END, TOO_MANY, CUT = range(8)
 """How a step is taken: as it is; counting repeats; opening a loop; after something mandatory; a tree; the trailer;
@@ -36,6 +37,10 @@ class Step(NamedTuple):
     most: int
     place: Place
     missing: tuple[Place | Ring, ...] = ()
+
+
+def _never(text: str) -> object:
+    return None
 
 
 class Ring:
@@ -66,6 +71,7 @@ class Place:
         self.use, self.ring, self.order, self._marks = use, ring, order, marks
         self.tag, self.must, self.most = use.tag, use.must, use.most
         self.state = State(self)
+        self.watch: Watch | None = None
 
     @property
     def how(self) -> int:
@@ -76,8 +82,8 @@ class Place:
 
     @cached_property
     def accept(self) -> Callable[[str], object]:
-        """The check of the segment's text."""
-        return acceptor(self.use.segment, self._marks)
+        """The check of the segment's text; what is watched is never accepted at once."""
+        return _never if self.watch is not None else acceptor(self.use.segment, self._marks)
 
     @cached_property
     def bind(self) -> Bind:
@@ -129,6 +135,7 @@ class Machine:
         self.header, self.trailer = first, last
         self.start = self.header.state
         self.tags = _tags(root)
+        self.watched = watch(root, list(_places(root)), marks)
 
     def _fill(self, ring: Ring, body: Sequence[Child]) -> None:
         for order, child in enumerate(body):
@@ -216,6 +223,14 @@ def _taken(place: Place, how: int, missing: tuple[Place | Ring, ...] = ()) -> St
     bind = place.again if how == REPEAT else place.bind
     how = MISSING if missing else how
     return Step(place.accept, bind, place.state, how, ring.index, parent, most, place, missing)
+
+
+def _places(ring: Ring) -> Iterator[Place]:
+    for child in (*ring.children, *ring.kinds.values()):
+        if isinstance(child, Ring):
+            yield from _places(child)
+        else:
+            yield child
 
 
 def _tags(ring: Ring) -> frozenset[str]:

@@ -8,11 +8,11 @@ that a segment that is cut short costs nothing for what it does not have.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from msgspec import Struct
 
-from esb.formats.edi.grammar import Composite, Element, Item, Note, Segment
+from esb.formats.edi.grammar import Composite, Element, Item, Narrow, Note, Segment
 
 
 class Marks(Struct, frozen=True):
@@ -46,8 +46,22 @@ _MANY_CODES = 100
 
 def acceptor(segment: Segment, marks: Marks) -> Callable[[str], object]:
     """Return what says of a segment's text (tag included) whether it is surely valid."""
+    inner_pairs = any(item.pairs and item.narrows for item in segment.items[:-1])
+    if inner_pairs or any(narrow.pattern or narrow.least for narrow in _narrows(segment.items)):
+        return _never  # what an overlay asks there is for the diagnosis alone
     source = _Sequence(segment.items, segment.notes, marks.element, marks, "e").source(segment.tag)
     return re.compile(source, re.ASCII).fullmatch
+
+
+def _never(text: str) -> object:
+    return None
+
+
+def _narrows(items: Sequence[Item]) -> Iterator[Narrow]:
+    for item in items:
+        yield from item.narrows
+        if isinstance(item.of, Composite):
+            yield from _narrows(item.of.items)
 
 
 class _Sequence:
@@ -79,11 +93,13 @@ class _Sequence:
         return "".join([*out, tail, f"(?:{self._mark})*" if tag else ""])
 
     def _slot(self, position: int, item: Item) -> str:
+        if any(narrow.unused for narrow in item.narrows):
+            return f"(?!){'' if item.pairs else self._conditions(position)[1]}"
         if item.pairs:
             assert isinstance(item.of, Element) and item.value is not None
-            one, two = (_simple(of, self._banned, self._marks) for of in (item.of, item.value))
+            one, two = _coded(item, self._banned, self._marks), _simple(item.value, self._banned, self._marks)
             pair = f"(?:{one}{self._mark}{two}|{self._mark})"
-            return f"{pair}(?:{self._mark}{pair}){{0,{item.pairs - 1}}}"
+            return f"{self._needed(item)}{pair}(?:{self._mark}{pair}){{0,{item.pairs - 1}}}"
         marks = self._marks
         if isinstance(item.of, Composite):
             inside = _Sequence(item.of.items, item.of.notes, marks.component, marks, f"{self._name}{position}c")
@@ -91,11 +107,17 @@ class _Sequence:
             source = f"(?:(?![{ends}]|$){inside.source('')})"
         else:
             banned = self._banned + (marks.repetition if item.times > 1 else "")
-            source = _simple(item.of, banned, marks)
+            source = _coded(item, banned, marks)
         if item.times > 1 and marks.repetition:
             source = f"{source}(?:{re.escape(marks.repetition)}{source}){{0,{item.times - 1}}}"
         before, behind = self._conditions(position)
         return f"{before}{source}{behind}"
+
+    def _needed(self, item: Item) -> str:
+        """Return the look-aheads of qualifiers that an overlay wants among the pairs."""
+        one, mark = f"{self._char}*", self._mark
+        codes = [code for narrow in item.narrows for code in narrow.pairs]
+        return "".join(f"(?=(?:{one}{mark}{one}{mark})*{re.escape(code)}{mark}{self._char})" for code in codes)
 
     def _conditions(self, position: int) -> tuple[str, str]:
         """Return what must hold before and behind a position that is filled; name it if a later one looks back."""
@@ -152,6 +174,18 @@ def _spread(items: Sequence[Item], notes: Sequence[Note]) -> tuple[Sequence[Item
             more.append(Note("P", (len(spread) + 1, len(spread) + 2)))
             spread += (Item(item.name, item.of), Item(item.name, item.value))
     return (*spread, items[-1]), (*notes, *more)
+
+
+def _coded(item: Item, banned: str, marks: Marks) -> str:
+    """Return the expression for one value, narrowed to the codes that an overlay leaves."""
+    assert isinstance(item.of, Element)
+    source = _simple(item.of, banned, marks)
+    lists = [narrow.codes for narrow in item.narrows if narrow.codes is not None]
+    if not lists:
+        return source
+    codes = sorted(frozenset.intersection(*lists))
+    ahead = f"(?=(?:{'|'.join(map(re.escape, codes))})(?:[{re.escape(banned)}]|$))" if codes else "(?!)"
+    return ahead + source
 
 
 def _simple(element: Element, banned: str, marks: Marks) -> str:

@@ -12,8 +12,10 @@ from esb.formats.edi.binder import NODES, Scopes
 from esb.formats.edi.control import Numbers
 from esb.formats.edi.diagnosis import flaws
 from esb.formats.edi.faults import Fault
+from esb.formats.edi.grammar import Segment
 from esb.formats.edi.machine import CUT, END, KIND, MISSING, OPEN, REPEAT, TOO_MANY, Machine, Place, Ring, State, Step
 from esb.formats.edi.units import Units
+from esb.formats.edi.watching import Begin, Breach, Watching
 
 
 class Limits(Struct, frozen=True):
@@ -71,6 +73,7 @@ class Walk:
         self._repeats = 1
         self._levels, self._depths = Numbers(), dict[str, int]()
         self._bind = bind
+        self._watching = Watching(machine.watched) if machine.watched is not None else None
         ring = machine.streamed
         self.units = Units(ring.loop.into, ring.depth, bind) if ring is not None and ring.loop is not None else None
         """The turns of the main loop, if the machine streams."""
@@ -90,7 +93,7 @@ class Walk:
         header = self.machine.header
         values = text.split(self.machine.marks.element)
         if header.accept(text) is None:
-            values = self._refused(values, header)
+            values = self._refused(values, header, text)
         if self._bind:
             header.bind(values, self._scopes)
 
@@ -114,7 +117,7 @@ class Walk:
             accept, bind, state, how, ring, parent, most, place, _ = step
             if accept(text) is None:
                 self._index, self.count = index, index + ahead
-                values = self._refused(values, place)
+                values = self._refused(values, place, text)
                 binding = self._bind
             if how == OPEN:
                 turns[ring] += 1
@@ -168,7 +171,7 @@ class Walk:
         if len(self.faults) >= self.limits.faults:
             self.untold += 1
             return
-        offset, at = self._locate(self._index)
+        offset, at = detail.pop("place", None) or self._locate(self._index)
         detail = {"segment": self.count, **detail}
         fault = Fault(code, text, severity, offset, at, *self.context, **detail)
         self.faults.append(fault)
@@ -199,7 +202,9 @@ class Walk:
                 name = gone.name if isinstance(gone, Ring) else gone.ring.name
                 line = self._line(gone.ring if isinstance(gone, Place) else gone)
                 text = f"{gone.tag} is missing before {place.tag}"
-                self.fault("seg.missing", text, line=line, tag=gone.tag, loop=name)
+                known = gone.use if isinstance(gone, Place) else gone.loop
+                rule = self._rule(known.line if known is not None else 0)
+                self.fault("seg.missing", text, line=line, tag=gone.tag, loop=name, schema=rule)
             if how == CUT and self.units is not None:
                 bound = self.units.cut(self._index, place.ring.streamed is not None, self._scopes)
                 self._bind = bound and not self.failed
@@ -211,9 +216,11 @@ class Walk:
             loop = place.how == OPEN
             what, code = (f"loop {place.ring.name}", "loop.too-many") if loop else (place.tag, "seg.too-many")
             text = f"{what} comes more than the {most} times that are allowed"
-            self.fault(code, text, line=self._line(place.ring), tag=place.tag, loop=place.ring.name)
+            rule = self._rule(place.ring.loop.line if loop and place.ring.loop else place.use.line)
+            self.fault(code, text, line=self._line(place.ring), tag=place.tag, loop=place.ring.name, schema=rule)
         elif how == END:
             self.over, self.trailer = True, values
+            self._breached(self._watching.end() if self._watching is not None else (), ended=True)
         elif how == KIND:
             return self._level(place, values)
         return place
@@ -253,6 +260,8 @@ class Walk:
             self.fault("el.code", text, tag=place.tag, loop=ring.name, element=at, value=level)
             branch = next(iter(ring.kinds.values()))
         self._turns[branch.index] += 1
+        if self._watching is not None:
+            self._breached(self._watching.begin(branch, level, self._here()))
         opener = branch.children[0]
         assert isinstance(opener, Place)
         return opener
@@ -265,11 +274,37 @@ class Walk:
             text = f"levels are nested deeper than {self.limits.depth}; raise depth:"
             self.fault("loop.too-deep", text, tag=place.tag, loop=place.ring.name)
 
-    def _refused(self, values: list[str], place: Place) -> list[str]:
+    def _rule(self, line: int) -> str:
+        """Return where in the guide a rule is written; service segments are in no file."""
+        return f"{self.machine.guide.file}:{line}" if line else ""
+
+    def _here(self) -> Begin:
+        return (self.count, *self._locate(self._index))
+
+    def _breached(self, breaches: Sequence[Breach], ended: bool = False) -> None:
+        """Note broken rules of a partner; they stand where the loop begins that they are about."""
+        for code, text, rule, place, since in breaches:
+            segment, *where = since if since[0] else self._here()
+            line = self._line(place.ring, None if since[0] else place) if since[0] or not ended else 0
+            detail = {"tag": place.tag, "loop": place.ring.name, "segment": segment, "schema": rule.schema}
+            self.fault(code, f"{text} ({rule.at}, {rule.schema})", rule.severity, line, place=where, **detail)
+
+    def _definition(self, place: Place, values: list[str], text: str) -> Segment | None:
+        """Return the definition that a watched segment is held against; None = it is as it should be."""
+        if place.watch is None or self._watching is None:
+            return place.use.segment
+        breaches, segment, accept = self._watching.seen(place.watch, values, self._here)
+        self._breached(breaches)
+        return None if accept(text) else segment
+
+    def _refused(self, values: list[str], place: Place, text: str) -> list[str]:
         """Diagnose a segment that the accept path refused; return its values as characters."""
         values = [value if value.isascii() else self._decode(value) for value in values]
-        segment, loop = place.use.segment, place.ring.name
-        line = self._line(place.ring, place)
+        line, loop = self._line(place.ring, place), place.ring.name
+        segment = self._definition(place, values, text)
+        if segment is None:
+            return values
+        rule = self._rule(place.use.line)
         strange = self._strange(values, place)
         for flaw in flaws(segment, values[1:], self.machine.marks):
             if flaw.element in strange and flaw.code in ("el.chars", "el.code"):
@@ -277,7 +312,9 @@ class Walk:
             self.fault(
                 flaw.code,
                 flaw.text,
-                line=line,
+                flaw.severity,
+                line,
+                schema=flaw.schema or rule,
                 tag=place.tag,
                 loop=loop,
                 element=flaw.element,
