@@ -18,6 +18,7 @@ from esb.expressions.filters import FILTERS, TESTS
 from esb.expressions.operators import MEMBERS, METHODS
 from esb.formats import FORMATS
 from esb.formats.edi.faults import MEANINGS
+from esb.formats.edifact import library as edifact
 from esb.formats.x12.library import shipped
 from esb.management.metrics import Metrics
 from esb.policies import POLICIES
@@ -197,8 +198,10 @@ def faults(_: str) -> str:
     return ", ".join(f"`{code}`" for code in sorted(MEANINGS))
 
 
-def guides(_: str) -> str:
-    """Return the X12 guides that come with the package."""
+def guides(standard: str) -> str:
+    """Return the guides of X12 (or of `edifact`) that come with the package."""
+    if standard == "edifact":
+        return ", ".join(f"`edifact/{name}`" for name in sorted(edifact.shipped()))
     return ", ".join(f"`x12/{name}`" for name in sorted(shipped()))
 
 

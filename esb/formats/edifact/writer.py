@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from esb.errors import FormatError
 from esb.formats.edi.faults import errors
+from esb.formats.edi.grammar import Use
 from esb.formats.edi.machine import Machine
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.segment_writer import SegmentWriter
@@ -155,7 +156,7 @@ class Writer:
         head = {"number": str(position), "set": default, **{k: v for k, v in usual.items() if v}, **head}
         name, version = str(head["set"]), f"{head['version']}{head['release']}"
         body, header, machine = self._of(name, version)
-        segments = body.segments(document)
+        segments = body.segments(_sectioned(document, machine))
         unh = header.text(head, "$.transaction", {})
         number = unh.split(self._marks.element)[1]
         whole = [unh, *segments, self._marks.element.join(["UNT", str(len(segments) + 2), number])]
@@ -242,6 +243,13 @@ class Writer:
         mark, inner = re.escape(self._marks.element), re.escape(self._marks.component)
         found = re.compile(rf"DTM{mark}137{inner}(\d{{8}})(?:\d{{4}})?(?!\d)", re.ASCII)
         return next((match[1] for segment in segments[:20] if (match := found.match(segment))), "")
+
+
+def _sectioned(document: dict[str, Any], machine: Machine) -> dict[str, Any]:
+    """Return a document with the segment between lines and summary (UNS+S), which nobody has anything to say about."""
+    missing = {use.into for use in machine.guide.body if isinstance(use, Use) and use.tag == "UNS" and use.must}
+    missing -= document.keys()
+    return {**document, **{into: {"section": "S"} for into in missing}} if missing else document
 
 
 def _party(party: Party) -> list[str]:
