@@ -155,6 +155,9 @@ class Walk:
     def finish(self) -> dict[str, Any]:
         """Return the document, once all is over."""
         self.document.pop(NODES, None)
+        if self._watching is not None:
+            # what is missing in a loop is known at its end, and stands where the loop begins
+            self.faults.sort(key=lambda fault: fault.segment)
         return self.document
 
     def fault(self, code: str, text: str, severity: str = "error", line: int = 0, **detail: Any) -> None:
@@ -205,6 +208,8 @@ class Walk:
                 known = gone.use if isinstance(gone, Place) else gone.loop
                 rule = self._rule(known.line if known is not None else 0)
                 self.fault("seg.missing", text, line=line, tag=gone.tag, loop=name, schema=rule)
+            if how == CUT and self._watching is not None and place.ring.streamed is None and self.machine.streamed:
+                self._breached(self._watching.leave(self.machine.streamed))
             if how == CUT and self.units is not None:
                 bound = self.units.cut(self._index, place.ring.streamed is not None, self._scopes)
                 self._bind = bound and not self.failed

@@ -118,6 +118,10 @@ class Watching:
         self._turns[ring.index] = Turn(code, {}, at)
         return breaches
 
+    def leave(self, ring: Ring) -> list[Breach]:
+        """Leave a loop whose turns are cut: the last of them ends here."""
+        return list(self._end(ring))
+
     def end(self) -> list[Breach]:
         """End the set."""
         return [breach for ring in self._watched.rings.values() if ring.parent is None for breach in self._end(ring)]

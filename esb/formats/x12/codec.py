@@ -13,6 +13,7 @@ from esb.edge import Draft
 from esb.errors import DefinitionError, FormatError
 from esb.formats.characters import Encoding
 from esb.formats.edi.faults import MEANINGS
+from esb.formats.edi.overlay import STRICT
 from esb.formats.edi.walker import Limits
 from esb.formats.x12.library import Library
 from esb.formats.x12.options import Options
@@ -21,16 +22,14 @@ from esb.formats.x12.scanner import X12Scanner
 from esb.formats.x12.writer import Envelope, Writer
 from esb.message import Document
 from esb.ports import Format, Reader
-from esb.specs import Duration, FormatSpec, Size
-
-_STRICT = frozenset({"el.chars", "num.decimal", "set.no-trailer", "set.unsupported", "set.too-large", "set.id"})
-"""Faults that leave no document to go on with."""
+from esb.specs import Duration, FormatSpec, PartnerName, Size
 
 
 class X12(FormatSpec):
     """ASC X12 EDI: interchanges of transaction sets such as 850."""
 
     type: Literal["x12"] = "x12"
+    partner: PartnerName = Field("", description="Whose overlay (edi: of a partner) applies; default: the endpoint's.")
     guide: str | list[str] = Field([], description="x12/850, or a file under schemas/; default: every standard set.")
     acknowledge: Literal["997", "999", "none"] = Field("997", description="How groups are answered (syntax only).")
     ta1: Literal["on-error", "requested", "always", "never"] = Field("on-error", description="When to send a TA1.")
@@ -41,6 +40,9 @@ class X12(FormatSpec):
     )
     duplicates: Duration = Field(
         90 * 86400.0, description="How long an interchange number of a sender is known; 0s: not at all."
+    )
+    resolve: bool = Field(
+        True, description="A partner's 997, 999 or TA1 is resolved against what was sent; false: the route gets it."
     )
     reject: Literal["set", "group", "interchange"] = Field(
         "set", description="What is refused with a bad set: the set alone, its group, or the whole interchange."
@@ -62,8 +64,8 @@ class X12(FormatSpec):
     @classmethod
     def _tolerable(cls, codes: list[str]) -> list[str]:
         for code in codes:
-            if code not in MEANINGS or code in _STRICT:
-                known = ", ".join(sorted(set(MEANINGS) - _STRICT))
+            if code not in MEANINGS or code in STRICT:
+                known = ", ".join(sorted(set(MEANINGS) - STRICT))
                 raise ValueError(f"{code!r} cannot be tolerated; these can: {known}")
         return codes
 
@@ -74,7 +76,7 @@ class X12(FormatSpec):
 
     def build(self, files: Mapping[str, bytes]) -> Format:
         """Return the live format. Raises DefinitionError if a guide is missing or wrong."""
-        return X12Format(self, Library(self.guides, files))
+        return X12Format(self, Library(self.guides, files, self.partner))
 
 
 class X12Format:
@@ -83,7 +85,7 @@ class X12Format:
     def __init__(self, spec: X12, library: Library) -> None:
         self._spec, self.library = spec, library
         self.name = spec.guides[0] if len(spec.guides) == 1 else "x12"
-        self.duplicates = spec.duplicates
+        self.duplicates, self.resolve = spec.duplicates, spec.resolve
         self._writer = Writer(spec.envelope, library.machine) if spec.envelope is not None else None
         self.numbered = spec.numbers == "store"
         self.draft = self._draft if self._writer is not None and self.numbered else None
@@ -104,13 +106,13 @@ class X12Format:
 
     def options(self, bind: bool = True, stream: bool = False) -> Options:
         """Return how readers read; without `bind` they check and count, and give no documents."""
-        spec = self._spec
+        spec, overlay = self._spec, self.library.overlay
         return Options(
             machine=partial(self.library.machine, stream=stream),
             known=self.library.known,
             acknowledge=spec.acknowledge,
             ta1=spec.ta1,
-            tolerate=frozenset(spec.tolerate),
+            tolerate=frozenset((*spec.tolerate, *(overlay.spec.tolerate if overlay is not None else ()))),
             reject=spec.reject,
             carry=spec.unsupported == "carry",
             unwrap=spec.line_breaks == "remove",

@@ -11,11 +11,15 @@ from esb.formats.edi.dictionary import Dictionary
 from esb.formats.edi.grammar import Guide
 from esb.formats.edi.guide_file import read_guide
 from esb.formats.edi.machine import Machine
+from esb.formats.edi.overlay import PartnerOverlay, read_overlay
 from esb.formats.edi.patterns import Marks
 from esb.reading import Document, read
 
 VERSIONS = ("004010", "005010")
 """Versions with a dictionary of their own; a later or earlier one is read with the nearest below (or the first)."""
+
+ANSWERS = ("997", "999")
+"""Acknowledgments: they say what became of what was sent."""
 
 _GUIDES = package_files("esb.formats.x12") / "guides"
 _DICTIONARY_FILES = ("elements", "segments", "codes")
@@ -61,7 +65,9 @@ def standard(name: str, version: str) -> Guide | None:
 class Library:
     """The guides that a format reads with: all shipped ones, or only those that its `guide` names."""
 
-    def __init__(self, names: tuple[str, ...], project: Mapping[str, bytes]) -> None:
+    def __init__(self, names: tuple[str, ...], project: Mapping[str, bytes], partner: str = "") -> None:
+        self.overlay = read_overlay(partner, project)
+        self._narrowed: dict[tuple[str, str], Guide | None] = {}
         self._machines: dict[tuple[str, str, Marks, bool], Machine | None] = {}
         self._shipped = frozenset(name.removeprefix("x12/") for name in names if name.startswith("x12/"))
         self._own: dict[str, Document] = {}
@@ -75,6 +81,19 @@ class Library:
         for version in VERSIONS:
             for document in self._own.values():
                 read_guide(document, dictionary(version))
+        if self.overlay is not None:
+            self._check(self.overlay)
+
+    def _check(self, overlay: PartnerOverlay) -> None:
+        """Say now what is wrong with an overlay: for every set that it changes, in the versions that are agreed."""
+        error = overlay.unknown(shipped() | set(self._own))
+        if error is not None:
+            raise error
+        for name in overlay.spec.change:
+            for version in dict.fromkeys(nearest(given) for given in overlay.spec.versions or VERSIONS):
+                guide = self._plain(name, version or VERSIONS[0])
+                if guide is not None:
+                    overlay.narrowed(guide)
 
     @property
     def only(self) -> str:
@@ -100,9 +119,10 @@ class Library:
         return self._machines[key]
 
     def known(self, version: str) -> frozenset[str]:
-        """Return the tags of a version; none if it is no version."""
+        """Return the tags of a version; none if it is no version, or none that the partner may use."""
         near = nearest(version)
-        return dictionary(near).tags if near else frozenset()
+        agreed = self.overlay is None or self.overlay.agreed(version)
+        return dictionary(near).tags if near and agreed else frozenset()
 
     def guides(self, version: str) -> list[Guide]:
         """Return the guides of a version."""
@@ -121,8 +141,19 @@ class Library:
         self._own[str(document.data["set"])] = document
 
     def _guide(self, name: str, version: str) -> Guide | None:
+        """Return the guide of a set as the partner uses it."""
+        key = (name, version)
+        if key not in self._narrowed:
+            guide = self._plain(name, version)
+            self._narrowed[key] = (
+                self.overlay.narrowed(guide) if guide is not None and self.overlay is not None else guide
+            )
+        return self._narrowed[key]
+
+    def _plain(self, name: str, version: str) -> Guide | None:
         if not name:
             return Guide("", "unknown", version, "", (), frozenset())
         if name in self._own:
             return read_guide(self._own[name], dictionary(version))
-        return standard(name, version) if self._all or name in self._shipped else None
+        # whoever sends may get an acknowledgment, whatever guides were chosen
+        return standard(name, version) if self._all or name in (*self._shipped, *ANSWERS) else None
