@@ -7,6 +7,7 @@ from decimal import Decimal
 from random import Random
 from typing import Any
 
+from esb.formats.edi.checks import counted
 from esb.formats.edi.grammar import Child, Composite, Element, Guide, Item, Loop, Note, Use
 
 DEPTH = 3
@@ -30,7 +31,7 @@ def count(guide: Guide, made: dict[str, Any]) -> None:
     for check in guide.checks:
         into, _, name = check.equals.partition(".")
         if check.count and name in made.get(into, ()):
-            made[into][name] = len(made.get(check.count, ()))
+            made[into][name] = counted(made, check)
 
 
 class Maker:
@@ -91,12 +92,12 @@ class Maker:
         return {loop.tree.names[code]: nodes}
 
     def fields(self, items: tuple[Item, ...], notes: tuple[Note, ...], omit: str = "") -> dict[str, Any]:
-        """Return the mandatory fields and some others, such that all conditions between them hold."""
+        """Return the mandatory fields and some others, one at least, such that all conditions between them hold."""
         places = [(position, item) for position, item in enumerate(_spread(items), 1) if item is not None]
         while True:
             chosen = [(position, item) for position, item in places
                       if item.must or item.name == omit or self.chance.random() < 0.4]  # fmt: skip
-            if all(_holds(note, {position for position, _ in chosen}) for note in notes):
+            if chosen and all(_holds(note, {position for position, _ in chosen}) for note in notes):
                 return {item.name: self.value(item) for _, item in chosen if item.name != omit}
 
     def value(self, item: Item) -> Any:

@@ -1,44 +1,109 @@
-"""Named checks beyond syntax: counts and hash totals that a guide declares for its documents."""
+"""Named checks beyond syntax that a guide declares for its documents: counts, totals, check digits."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from esb.formats.edi.grammar import Check
+from esb.formats.edi.paths import Lost, added, alternatives, path
 from esb.formats.edi.walker import Walk
+
+KINDS = ("count", "sum", "gtin", "sscc")
+"""What a check may be; one of them says what is looked at."""
+MOST = 10
+"""Wrong numbers of one check that are told; the rest are counted."""
+
+
+def read_check(given: Any) -> Check:
+    """Return a check of a guide. Raises ValueError saying what is wrong with it."""
+    if not isinstance(given, dict):
+        raise ValueError("a check is a mapping: {id: line-count, count: lines, equals: totals.lines}")
+    unknown = [name for name in given if name not in ("id", "equals", "severity", *KINDS)]
+    if unknown:
+        raise ValueError(f"a check has no {unknown[0]!r}; it has id, severity, equals and one of {', '.join(KINDS)}")
+    kinds = [kind for kind in KINDS if kind in given]
+    if len(kinds) != 1 or "id" not in given:
+        raise ValueError(f"a check needs its id and one of {', '.join(KINDS)}")
+    if ("equals" in given) != (kinds[0] in ("count", "sum")):
+        raise ValueError("count: and sum: need equals:, the path of the total; gtin: and sscc: have none")
+    severity = str(given.get("severity", "error" if "equals" in given else "warning"))
+    if severity not in ("error", "warning"):
+        raise ValueError(f"severity {severity!r} is neither error nor warning")
+    check = Check(**{**{name: str(value) for name, value in given.items()}, "severity": severity})
+    for source in (check.equals, *check.count.split(","), *check.sum.split("+"), check.gtin, check.sscc):
+        if source:
+            path(source)
+    return check
 
 
 def check(walk: Walk, document: dict[str, Any]) -> None:
     """Note a fault for each check of the guide that does not hold; a total that is absent is not checked."""
     for rule in walk.machine.guide.checks:
-        totals = _all(document, rule.equals.split("."))
-        said = _number(totals[0]) if totals else None
-        if said is None:
+        try:
+            for text in _wrong(rule, document):
+                walk.fault("set.check", f"{rule.id}: {text}", rule.severity, segment=0)
+        except Lost:
             continue
-        found = _found(document, rule)
-        if found is not None and found != said:
-            what = f"{rule.count} are counted as" if rule.count else f"{rule.sum} add up to"
-            text = f"{rule.id}: {what} {found}, {rule.equals} says {said}"
-            walk.fault("set.check", text, rule.severity, segment=0)
 
 
-def _found(document: dict[str, Any], rule: Check) -> Decimal | int | None:
+def counted(document: Mapping[str, Any], rule: Check) -> int:
+    """Return the number that a check counts: the first of what it accepts."""
+    return alternatives(rule.count)[0].count(document)
+
+
+def _wrong(rule: Check, document: dict[str, Any]) -> list[str]:
+    """Return what is wrong by a check, in words."""
+    if rule.gtin:
+        return _numbers(rule.gtin, document, _gtin_fault)
+    if rule.sscc:
+        return _numbers(rule.sscc, document, _sscc_fault)
+    totals = path(rule.equals).find(document)
+    said = _number(totals[0]) if totals else None
+    if said is None:
+        return []
     if rule.count:
-        held = document.get(rule.count, ())
-        return len(held if "." not in rule.count else _all(document, rule.count.split(".")))
-    numbers = [_number(value) for value in _all(document, rule.sum.split("."))]
-    return None if None in numbers else sum((number for number in numbers if number is not None), Decimal(0))
+        counts = [one.count(document) for one in alternatives(rule.count)]
+        what = rule.count.partition(",")[0]
+        return [] if said in counts else [f"{what} are counted as {counts[0]}, {rule.equals} says {said}"]
+    values = [value for one in added(rule.sum) for value in one.find(document)]
+    numbers = [number for value in values if (number := _number(value)) is not None]
+    if not numbers or len(numbers) < len(values) or (total := sum(numbers, Decimal(0))) == said:
+        return []
+    return [f"{rule.sum} add up to {total}, {rule.equals} says {said}"]
 
 
-def _all(document: Any, path: Sequence[str]) -> list[Any]:
-    """Return what a path leads to; lists on the way are gone through."""
-    found = [document]
-    for name in path:
-        found = [held[name] for held in found if isinstance(held, dict) and name in held]
-        found = [item for held in found for item in (held if isinstance(held, list) else [held])]
-    return found
+def _numbers(source: str, document: dict[str, Any], fault: Callable[[str], str]) -> list[str]:
+    found = [(value, wrong) for value in path(source).find(document)
+             if isinstance(value, str) and (wrong := fault(value))]  # fmt: skip
+    texts = [f"{value[:30]!r} {wrong}" for value, wrong in found[:MOST]]
+    if len(found) > MOST:
+        texts.append(f"and {len(found) - MOST} more")
+    return texts
+
+
+def _gtin_fault(value: str) -> str:
+    """Return what is wrong with a GTIN (GS1: 8, 12, 13 or 14 digits, the last of them a check digit)."""
+    if not (value.isascii() and value.isdigit()) or len(value) not in (8, 12, 13, 14):
+        return "is no GTIN: it has 8, 12, 13 or 14 digits"
+    right = check_digit(value[:-1])
+    return "" if right == value[-1] else f"has a wrong check digit; {right} is right"
+
+
+def _sscc_fault(value: str) -> str:
+    """Return what is wrong with an SSCC (GS1: 18 digits, often with the prefix 00 of its bar code)."""
+    digits = value[2:] if len(value) == 20 and value.startswith("00") else value
+    if not (digits.isascii() and digits.isdigit()) or len(digits) != 18:
+        return "is no SSCC: it has 18 digits"
+    right = check_digit(digits[:-1])
+    return "" if right == digits[-1] else f"has a wrong check digit; {right} is right"
+
+
+def check_digit(digits: str) -> str:
+    """Return the GS1 check digit behind digits: weights 3 and 1 from the right, up to the next ten."""
+    numbers = [int(digit) for digit in reversed(digits)]
+    return str(-(3 * sum(numbers[::2]) + sum(numbers[1::2])) % 10)
 
 
 def _number(value: Any) -> Decimal | int | None:

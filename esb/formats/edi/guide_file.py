@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from esb.errors import DefinitionError
+from esb.formats.edi.checks import read_check
 from esb.formats.edi.dictionary import Dictionary, refuse
 from esb.formats.edi.grammar import MANY, Check, Child, Guide, Loop, Segment, Tree, Use, fields_of
 from esb.reading import Document
@@ -32,9 +34,16 @@ def read_guide(document: Document, dictionary: Dictionary) -> Guide:
     file = _File(document, dictionary)
     body = file.body(["body"], data["body"])
     known = frozenset(_tags(body))
-    checks = tuple(Check(**{key: str(value) for key, value in check.items()}) for check in data.get("checks", ()))
+    checks = tuple(_check(document, index, given) for index, given in enumerate(data.get("checks", ())))
     group = str(data.get("group", ""))
     return Guide(str(data["set"]), data["is"], dictionary.version, group, body, known, checks, document.file)
+
+
+def _check(document: Document, index: int, given: Any) -> Check:
+    try:
+        return read_check(given)
+    except (ValueError, DefinitionError) as error:
+        raise refuse(document, ["checks", index], str(error)) from None
 
 
 def _known(document: Document, loc: list[str | int], given: Mapping[str, Any], names: tuple[str, ...]) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from esb.errors import FormatError
 from esb.formats.edi.binder import more
-from esb.formats.edi.grammar import Child, Element, Guide, Loop, Segment, Use, fields_of
+from esb.formats.edi.checks import counted
+from esb.formats.edi.grammar import Check, Child, Element, Guide, Loop, Segment, Use, fields_of
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.segment_writer import SegmentWriter, code_of, names_of
 from esb.message import NOTHING
@@ -24,8 +25,7 @@ class SetWriter:
 
     def segments(self, document: Mapping[str, Any]) -> list[str]:
         """Return the segments. Raises FormatError naming the path in the document."""
-        counted = {check.equals: check.count for check in self._guide.checks if check.count}
-        filled = _with_counts(document, counted)
+        filled = _with_counts(document, [check for check in self._guide.checks if check.count])
         rest = {name: value for name, value in filled.items() if name not in ("transaction", "envelope")}
         out: list[str] = []
         self._body(self._guide.body, rest, "$", out)
@@ -172,20 +172,20 @@ def _levels(loop: Loop, node: Mapping[str, Any], parent: str, path: str) -> Iter
             yield code, child, parent, where
 
 
-def _with_counts(document: Mapping[str, Any], counted: Mapping[str, str]) -> Mapping[str, Any]:
+def _with_counts(document: Mapping[str, Any], checks: Sequence[Check]) -> Mapping[str, Any]:
     """Return the document with the counts that the guide checks put into totals that stand there without them."""
     filled = dict(document)
-    for equals, path in counted.items():
-        *into, name = equals.split(".")
-        counted_list = filled.get(path)
-        if not isinstance(counted_list, list):
+    for check in checks:
+        *into, name = check.equals.split(".")
+        count = counted(filled, check)
+        if not count:
             continue
         holders = [filled]
         while into and isinstance(held := holders[-1].get(into[0]), dict):
             holders.append(held)
             del into[0]
         if not into and len(holders) > 1 and name not in holders[-1]:
-            _put(filled, equals.split("."), len(counted_list))
+            _put(filled, check.equals.split("."), count)
     return filled
 
 

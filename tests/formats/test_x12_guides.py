@@ -1,0 +1,201 @@
+"""The guides of X12 that ship: whole in both versions, of one mind about names, and proved by samples."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from esb.formats import X12
+from esb.formats.edi.binder import more
+from esb.formats.edi.grammar import Child, Composite, Element, Guide, Item, Loop, Segment, Use
+from esb.formats.x12.library import VERSIONS, dictionary, shipped, standard
+from esb.reading import read as read_yaml
+from esb.testing.edi_documents import document as made_document
+from esb.testing.edi_kit import answers, documents, read
+
+GUIDES = Path(__file__).parent.parent.parent / "esb" / "formats" / "x12" / "guides"
+FIXTURES = Path(__file__).parent.parent / "fixtures" / "x12"
+ENVELOPE = {"sender": {"id": "HOUSE"}, "receiver": {"qualifier": "08", "id": "6112390050", "group": "ACME"}}
+GROUPS = {
+    "180": "AN", "204": "SM", "210": "IM", "214": "QM", "810": "IN", "820": "RA", "832": "SC", "846": "IB", "850": "PO",
+    "855": "PR", "856": "SH", "860": "PC", "865": "CA", "875": "OG", "880": "GP", "940": "OW", "943": "AR", "944": "RE",
+    "945": "SW", "947": "AW", "990": "GF", "997": "FA", "999": "FA",
+}  # fmt: skip
+ONLY_LATER = {"999"}
+NAMED = {"98", "128", "235", "248", "365", "374", "432"}
+"""Elements whose codes become keys of documents: their lists have to say what trading partners use."""
+
+
+def guides() -> list[Guide]:
+    return [guide for name in sorted(GROUPS) for version in VERSIONS if (guide := standard(name, version)) is not None]
+
+
+def test_every_set_that_was_promised_ships_in_both_versions():
+    assert shipped() >= GROUPS.keys()
+    for name, group in GROUPS.items():
+        for version in VERSIONS:
+            guide = standard(name, version)
+            if name in ONLY_LATER and version == "004010":
+                assert guide is None
+                continue
+            assert guide is not None and guide.group == group, name
+
+
+def test_every_guide_says_from_what_it_was_written():
+    for name in sorted(GROUPS):
+        file = read_yaml(name, (GUIDES / f"{name}.yaml").read_bytes()).data
+
+        assert re.match(rf"ASC X12 transaction set {name}, ", file["written_from"])
+
+
+def segments(body: tuple[Child, ...]) -> list[Segment]:
+    found: list[Segment] = []
+    for child in body:
+        if isinstance(child, Use):
+            found.append(child.segment)
+        else:
+            found += segments(child.body)
+            for kind in child.tree.kinds.values() if child.tree is not None else ():
+                found += segments(kind.body)
+    return found
+
+
+def test_no_segment_is_carried_unchecked():
+    for guide in guides():
+        for segment in segments(guide.body):
+            assert all(item.of.id != "0" for item in segment.items), (guide.set, segment.tag)
+
+
+def elements(items: tuple[Item, ...]) -> list[Element]:
+    found: list[Element] = []
+    for item in items:
+        if isinstance(item.of, Composite):
+            found += elements(item.of.items)
+        else:
+            found += [item.of, *([item.value] if item.value is not None else [])]
+    return found
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_conditions_name_positions_that_the_segment_has(version: str):
+    words = dictionary(version)
+    for tag in sorted(words.tags):
+        segment = words.segment(tag)
+        length = sum(2 * item.pairs or 1 for item in segment.items)
+        for note in segment.notes:
+            assert max(note.positions) <= length and len(set(note.positions)) == len(note.positions), (tag, str(note))
+
+
+def test_codes_fit_their_elements_and_their_names_are_of_one_meaning():
+    words = dictionary("004010")
+    for number in read_yaml("codes", (GUIDES / "codes.yaml").read_bytes()).data:
+        element = words.element(str(number))
+        names = list(element.codes.values())
+        assert len(set(names)) == len(names), number
+        for code, name in element.codes.items():
+            assert element.least <= len(code) <= element.most, (number, code)
+            stem = re.fullmatch(r"(.+)_\d+", name)
+            assert stem is None or stem[1] not in names, f"{name} is also what a second {stem[1]} is called"
+
+
+def test_lists_whose_codes_become_keys_say_what_partners_use():
+    words = dictionary("004010")
+
+    assert all(len(words.element(number).codes) >= 10 for number in NAMED)
+    for number, codes in {
+        "98": "BT BY ST SF SE VN RE WH CA SH CN", "128": "BM CN PO IV DP VR CO SI ZZ", "374": "002 003 010 011 017 035",
+        "235": "UP UK EN VP VN BP IN SK LT", "432": "02 10 11 37 38 69 68 86", "355": "EA CA DZ LB KG CT PL BX FT",
+    }.items():  # fmt: skip
+        assert set(codes.split()) <= words.element(number).codes.keys(), number
+
+
+def names(body: tuple[Child, ...], key: str = "") -> list[str]:
+    """Return the keys that a body puts into its object, one each time it does."""
+    found: list[str] = []
+    for child in body:
+        if isinstance(child, Loop):
+            found += child.tree.names.values() if child.tree is not None else [child.into]
+        elif child.into == ".":
+            opener = child is body[0]
+            found += [item.name for item in child.segment.items if not (opener and item.name == key)]
+            found += [more(child)] if child.most > 1 else []
+        else:
+            found.append(child.into)
+    return found
+
+
+def scopes(body: tuple[Child, ...], where: str, key: str = "") -> list[tuple[str, list[str]]]:
+    found = [(where, names(body, key))]
+    for child in body:
+        if isinstance(child, Loop):
+            found += scopes(child.body, f"{where}/{child.name}", child.key)
+            for code, kind in (child.tree.kinds if child.tree is not None else {}).items():
+                found += scopes(kind.body, f"{where}/{child.name}:{code}")
+    return found
+
+
+def test_no_key_of_a_document_means_two_things():
+    for guide in guides():
+        for where, keys in scopes(guide.body, guide.set):
+            assert sorted(keys) == sorted(set(keys)), where
+
+
+@pytest.mark.parametrize("name", sorted(GROUPS.keys() - {"997", "999"}))
+def test_a_sample_of_a_distributors_day_reads_without_a_word(name: str):
+    parts = read((FIXTURES / f"{name}.edi").read_bytes())
+
+    assert [finding.text for part in parts for finding in part.findings] == []
+    assert [part.error for part in parts if part.error] == []
+    assert {document["transaction"]["set"] for document in documents(parts)} == {name}
+    assert any(segment.startswith("AK9*A*") for ack in answers(parts) for segment in ack)
+
+
+def sample(name: str) -> Any:
+    return documents(read((FIXTURES / f"{name}.edi").read_bytes()))[0]
+
+
+def test_samples_become_documents_with_names_people_use():
+    change, tender, shipped_, paid = sample("860"), sample("204"), sample("945"), sample("820")
+
+    assert change["change"]["number"] == "4500012345" and change["parties"]["vendor"]["name"] == "Northfield Supply"
+    assert [line["change"] for line in change["lines"]] == ["NC", "QI", "DI"]
+    assert change["lines"][1]["ids"].keys() == {"vendor_part", "gtin"}
+    assert [stop["parties"].keys() for stop in tender["stops"]] == [{"ship_from"}, {"ship_to"}]
+    assert tender["references"]["load"]["value"] == "66120"
+    assert tender["dates"]["must_respond_by"] == {"date": "2026-12-06", "time_qualifier": "1", "time": "17:00"}
+    assert [line["shipped"] for group in shipped_["groups"] for line in group["lines"]] == [10, 20]
+    assert shipped_["groups"][0]["lines"][0]["ids"] == {"vendor_item": "SKU-1"}
+    assert paid["payment"]["payee_account"] == "9988776655"
+    assert [one["references"]["purchase_order"]["value"] for one in paid["entities"][0]["remittances"]] == [
+        "4500012345",
+        "4500012346",
+    ]
+
+
+def test_an_lx_without_ls_begins_the_next_group_of_a_shipping_order():
+    groups = sample("940")["groups"]
+
+    assert [group["number"] for group in groups] == [1, 2]
+    assert all("bounded" not in line for group in groups for line in group["lines"])
+
+
+@settings(max_examples=120, deadline=None)
+@given(st.sampled_from(sorted(GROUPS)), st.sampled_from(VERSIONS), st.integers(0, 10**9))
+def test_what_is_written_for_any_set_is_read_as_it_was(name: str, version: str, seed: int):
+    guide = standard(name, version)
+    if guide is None:
+        return
+    made = X12(guide=f"x12/{name}", envelope={**ENVELOPE, "version": version, "terminator": "'"}).build({})
+    document = made_document(guide, seed)
+
+    raw = made.render(document)
+
+    parts = read(raw, step=Random(seed).choice((7, 1 << 20)), guide=f"x12/{name}")
+    assert documents(parts) == [document]
+    assert made.render(documents(parts)[0]) == raw
