@@ -140,6 +140,7 @@ class Builder:
             scanner=getattr(made, "scanner", lambda: None),
             duplicates=getattr(made, "duplicates", 0.0),
             numbered=getattr(made, "numbered", False),
+            resolve=getattr(made, "resolve", False),
         )
 
     def intake_format(self, spec: RouteSpec) -> Format:
@@ -147,8 +148,8 @@ class Builder:
         origin = spec.from_
         assert origin is not None
         name = origin.endpoint or ""
-        given = self.library.endpoint(name).format
-        if origin.acknowledge is None or given is None or not hasattr(given, "acknowledge"):
+        given = self.library.format_spec(name)
+        if origin.acknowledge is None or not hasattr(given, "acknowledge"):
             return self.library.format(name)
         return given.model_copy(update={"acknowledge": origin.acknowledge.kind}).build(self.project.files)
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
+from esb.formats.edi.overlay import Overlay
 from esb.policies import STANDARD, FailurePolicy
 from esb.specs import Duration, EndpointName, EventName, PolicyName, Size, Spec, Value
 from esb.steps import STEP
@@ -166,4 +167,5 @@ class PartnerSpec(Spec):
     ids: dict[str, str] = Field(default_factory=dict, description="How they call themselves: isa, gs, gln, as2.")
     acknowledge_to: EndpointName | None = Field(None, description="The endpoint that gets our acknowledgments.")
     expect: Expect | None = Field(None, description="What they owe us, and when it is late.")
+    edi: Overlay | None = Field(None, description="What is otherwise than in the EDI standards, for their endpoints.")
     contacts: dict[str, str] = Field(default_factory=dict, description="Whom to ask, by subject.")

@@ -12,7 +12,7 @@ from esb.message import BusinessKey, Message
 from esb.ports import Contract, Format, Step, Transform
 from esb.routes.parts import FORMATS
 from esb.routes.project import Project
-from esb.specs import EndpointSpec, Interchanges, Table
+from esb.specs import EndpointSpec, FormatSpec, Interchanges, Table
 from esb.transforms import read_table
 
 T = TypeVar("T")
@@ -72,8 +72,15 @@ class Library:
         return self.project.transforms[name].build(name, Shelf(self, f"transforms/{name}"), self.project.files)
 
     def _format(self, endpoint: str) -> Format:
-        spec = self.endpoint(endpoint).format or FORMATS["json"](type="json")
-        return spec.build(self.project.files)
+        return self.format_spec(endpoint).build(self.project.files)
+
+    def format_spec(self, endpoint: str) -> FormatSpec:
+        """Return the format of an endpoint as it is written; EDI is read and written as the endpoint's partner does."""
+        spec = self.endpoint(endpoint)
+        given = spec.format or FORMATS["json"](type="json")
+        if spec.partner and getattr(given, "partner", None) == "":
+            return given.model_copy(update={"partner": spec.partner})
+        return given
 
     def endpoint(self, name: str) -> EndpointSpec:
         """Return an endpoint of the project. Raises AbsentError."""
