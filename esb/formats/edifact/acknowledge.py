@@ -47,6 +47,7 @@ class Writer:
         self.later = interchange.syntax == "4"
         self._end = self.marks.terminator + interchange.newline
         self._escape = escaper(self.marks)
+        self._identifiers: dict[tuple[str, ...], str] = {}
 
     def segment(self, tag: str, *elements: str | Sequence[str]) -> str:
         """Return one segment; empty elements and components at an end are left out."""
@@ -54,6 +55,16 @@ class Writer:
         while not made[-1]:
             made.pop()
         return self.marks.element.join(made) + self._end
+
+    def accepted(self, number: str, identifier: Sequence[str]) -> str:
+        """Return the UCM of a message without faults: nearly all are, so this must cost nothing."""
+        mark, key = self.marks.element, tuple(identifier)
+        known = self._identifiers.get(key)
+        if known is None:
+            known = self._element(_identifier(identifier))
+            if len(self._identifiers) < 100:
+                self._identifiers[key] = known
+        return f"UCM{mark}{number}{mark}{known}{mark}{ACKNOWLEDGED}{self._end}"
 
     def _element(self, element: str | Sequence[str]) -> str:
         if isinstance(element, str):
@@ -73,6 +84,8 @@ def escaper(marks: Marks) -> Callable[[str], str]:
 
 def message_segments(verdict: Verdict, writer: Writer, detailed: bool = True) -> str:
     """Return UCM, UCS and UCD for one message, or for an object; `detailed` tells each fault in a segment."""
+    if verdict.code == "A" and not verdict.package and verdict.number.isalnum() and len(verdict.number) < 15:
+        return writer.accepted(verdict.number, verdict.identifier)
     found = errors(verdict.faults)
     action = REJECTED if verdict.code == "R" else ACKNOWLEDGED
     whole = next((fault for fault in found if _level(fault) == "set"), None)

@@ -49,7 +49,7 @@ class Interchange(Level):
     charset: Charset | None = None
     groups: int = 0
     group_numbers: set[str] = field(default_factory=set)
-    machines: dict[tuple[str, str], tuple[Machine, bool]] = field(default_factory=dict)
+    machines: dict[tuple[str, str, str], tuple[Machine, bool, frozenset[str]]] = field(default_factory=dict)
 
     @property
     def number(self) -> str:

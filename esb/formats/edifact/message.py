@@ -47,10 +47,10 @@ class Message:
         """Take the UNH; `begin` = where it stands in the run's text."""
         options, marks, self._from = self._options, self._interchange.marks, begin
         self.number = at(values, 1, marks)
-        self.identifier = [plain(part) for part in (values[2] if len(values) > 2 else "").split(marks.component)]
-        self.version = "".join(part.strip() for part in self.identifier[1:3])
-        machine, supported = self._machine()
-        known = options.known(self.version)
+        identifier = values[2] if len(values) > 2 else ""
+        self.identifier = [plain(part) for part in identifier.split(marks.component)]
+        self.version = "".join(self.identifier[1:3]).replace(" ", "")
+        machine, supported, known = self._machine()
         self.walk = Walk(
             machine, known, STOPS, _same, options.tolerate, bind=options.bind, limits=options.limits,
         )  # fmt: skip
@@ -62,18 +62,18 @@ class Message:
         if not supported:
             self._carried = [run.segments[index]] if options.carry and options.bind else None
 
-    def _machine(self) -> tuple[Machine, bool]:
-        """Return the compiled guide, or one that only counts, and whether it is the guide; looked up once."""
+    def _machine(self) -> tuple[Machine, bool, frozenset[str]]:
+        """Return the compiled guide, or one that only counts; whether it is the guide; the tags of the directory."""
         interchange, options = self._interchange, self._options
         agency = self.identifier[3].strip() if len(self.identifier) > 3 else ""
-        key = (self.name, f"{self.version}:{agency}")
+        key = self.name, self.version, agency
         found = interchange.machines.get(key)
         if found is None:
             syntax, marks = interchange.syntax, interchange.marks
             guide = options.machine(self.name, self.version, syntax, marks) if agency in ("UN", "") else None
             machine = guide or options.machine("", self.version, syntax, marks)
             assert machine is not None
-            found = machine, guide is not None
+            found = machine, guide is not None, options.known(self.version)
             if len(interchange.machines) < 100:
                 interchange.machines[key] = found
         return found
@@ -126,6 +126,8 @@ class Message:
 
     def lines(self, headers: Mapping[str, str]) -> Iterator[Part]:
         """Give the lines that were read since the last call, each with what stands before the first of them."""
+        if not self._lines:
+            return
         lines, self._lines = self._lines, []
         units, envelope = self.walk.units, self._envelope(headers)
         for cut, raw in lines:

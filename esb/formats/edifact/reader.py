@@ -98,8 +98,9 @@ class EdifactReader:
                 index += 1
                 continue
             index, known = self._message.run(run, index, known)
-            for line in self._message.lines(self._headers):
-                yield from self._give(line)
+            if self._message.walk.units is not None:
+                for line in self._message.lines(self._headers):
+                    yield from self._give(line)
             if self._message.walk.over or index < len(segments):
                 yield from self._close_message(self._message.walk.over)
         if self._message is not None:

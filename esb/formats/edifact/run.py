@@ -57,7 +57,8 @@ def run(text: str, marks: Marks, charset: Charset, offset: int, line: int, limit
         text, shielded = text[:size], shielded[:size]
     segments = raw
     if not shielded.isascii():
-        segments = decoded(shielded.replace(FILLER, ""), charset).split(marks.terminator)[: len(raw)]
+        plain = shielded.replace(FILLER, "") if FILLER in shielded else shielded
+        segments = (plain if text.isascii() else decoded(plain, charset)).split(marks.terminator)[: len(raw)]
     if "\n" in text or "\r" in text or f"{marks.terminator} " in text or text[:1] == " ":
         segments = [segment.lstrip(BLANK) for segment in segments]
     return Run(text, raw, segments, offset, line)
