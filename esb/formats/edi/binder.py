@@ -215,7 +215,7 @@ class _Code:
             if isinstance(of, Element) and of.type in ("R", "N0"):
                 return "int(x)" if of.type == "N0" else "D(x)"
             if isinstance(of, Element) and of.type == "n":
-                return "D(x)" if self._marks.decimal == "." else "D(x.replace(',', '.'))"
+                return "D(x.replace(',', '.'))"
             convert = self._composite(of) if isinstance(of, Composite) else reader(of)
             return self._text("x") if convert is None else f"{self.constant(convert)}(x)"
         one = (
