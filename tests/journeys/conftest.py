@@ -6,10 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from esb.testing.openssh import OpenSsh
 from esb.testing.postgres_cluster import PostgresCluster
 from esb.testing.rabbitmq_node import RabbitNode
 from esb.testing.sandbox.erp import Erp
 from esb.testing.sandbox.plant import TOKEN, Plant, free_port, serving
+from esb.testing.sandbox.sftp import lines_for
 
 PROJECT = Path(__file__).parents[2]
 
@@ -48,6 +50,16 @@ class Site:
     def plant(self, name: str, channel: str = "", store: str = "") -> Plant:
         made = Plant(self.folder / name, self._port, channel, store)
         made.lay_out(PROJECT)
+        return made
+
+    def plant_beside(self, server: OpenSsh, name: str) -> Plant:
+        """Return a plant whose partner ACME has a real OpenSSH server."""
+        made = Plant(self.folder / name, self._port)
+        exchange = made.folder / "var/exchange"
+        exchange.mkdir(parents=True)
+        (exchange / "acme").symlink_to(server.folder)
+        reach = lines_for(server.port, server.user, server.fingerprint)
+        made.lay_out(PROJECT, reach, server.client_key.read_text())
         return made
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from esb.testing.openssh import OpenSsh
 from esb.testing.rabbitmq_node import RabbitNode
 from esb.testing.sandbox.erp import Erp
 from esb.testing.sandbox.plant import Plant
@@ -68,6 +69,21 @@ async def test_a_day_ends_alike_on_the_embedded_bus_and_on_rabbitmq_with_postgre
     assert faults(working_day(), embedded) == []
     assert summary(real) == summary(embedded)
     assert site.erp.orders == orders
+
+
+async def test_a_day_ends_well_with_a_partner_whose_sftp_server_is_openssh_and_is_killed_meanwhile(site: Any):
+    with OpenSsh() as server:
+        plant, day = site.plant_beside(server, "openssh"), working_day()
+
+        async def disturb() -> None:
+            for _ in range(3):
+                await asyncio.to_thread(server.restart)
+                await asyncio.sleep(0.5)
+
+        seen = await play(plant, site.erp, day, disturb)
+
+    assert faults(day, seen) == []
+    assert "sftp.acme.example" not in (plant.folder / "endpoints/acme-inbox.yaml").read_text()
 
 
 def killing(plant: Plant, erp: Erp, times: int, seed: int) -> Callable[[], Awaitable[None]]:

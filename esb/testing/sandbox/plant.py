@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ import aiohttp
 import uvicorn
 
 from esb.testing.sandbox.erp import Erp
+from esb.testing.sandbox.sftp import PartnerSftp, rewired
 
 SECRET = "a-shared-secret-of-the-shop"  # noqa: S105 - the sandbox's own
 TOKEN = "a-token-of-the-erp"  # noqa: S105 - the sandbox's own
@@ -81,15 +82,38 @@ class Plant:
         }
         self.erp = f"http://127.0.0.1:{erp_port}"
         self.process: asyncio.subprocess.Process | None = None
+        self.acme: PartnerSftp | None = None
+        """ACME's SFTP server, if it is ours and not somebody else's (`reach_acme`)."""
 
-    def lay_out(self, source: Path) -> None:
-        """Copy the project and make the folders that partners drop into."""
+    def lay_out(self, source: Path, reach_acme: Mapping[str, str] | None = None, key: str = "") -> None:
+        """Copy the project and make the folders that partners drop into.
+
+        `reach_acme`: what endpoints must say to reach an SFTP server that shows `var/exchange/acme`, and `key` lets in;
+        without it the plant has one of its own.
+        """
         copy_project(source, self.folder, self.erp)
         for name in ("acme/in", "acme/out", "crm/in", "north-3pl/out"):
             (self.folder / "var/exchange" / name).mkdir(parents=True, exist_ok=True)
+        if reach_acme is None:
+            self.acme = PartnerSftp(self.folder / "var/exchange/acme")
+            key = self.acme.key
+        else:
+            self._reach_acme(reach_acme)
+        secret = self.folder / "secrets/acme-sftp-key"
+        secret.parent.mkdir(exist_ok=True)
+        secret.unlink(missing_ok=True)
+        secret.touch(0o600)
+        secret.write_text(key)
+
+    def _reach_acme(self, lines: Mapping[str, str]) -> None:
+        for endpoint in (self.folder / "endpoints").glob("*.yaml"):
+            endpoint.write_text(rewired(endpoint.read_text(), lines))
 
     async def start(self, *more: str) -> None:
-        """Start the bus; returns when it is ready for traffic."""
+        """Start the bus (and ACME's server); returns when it is ready for traffic."""
+        if self.acme is not None:
+            await self.acme.start()
+            self._reach_acme(self.acme.lines())
         log = (self.folder / "esb.log").open("ab")
         line = ["run", "-C", str(self.folder), "--listen", f"127.0.0.1:{self.listen}", *self._flags, *more]
         self.process = await asyncio.create_subprocess_exec(
@@ -114,10 +138,14 @@ class Plant:
 
     async def stop(self) -> int:
         """Ask it to drain and end; return its exit code."""
-        if self.process is None or self.process.returncode is not None:
-            return self.process.returncode or 0 if self.process else 0
-        self.process.terminate()
-        return await asyncio.wait_for(self.process.wait(), 60)
+        try:
+            if self.process is None or self.process.returncode is not None:
+                return self.process.returncode or 0 if self.process else 0
+            self.process.terminate()
+            return await asyncio.wait_for(self.process.wait(), 60)
+        finally:
+            if self.acme is not None:
+                await self.acme.stop()
 
     async def kill(self) -> None:
         """Kill it with -9, as a crash would."""
