@@ -28,6 +28,9 @@ _UPPER = re.compile(rf"[A-Z0-9 .,\-()/='+:?!\"%&*;<>\r\n{_PRIVATE}]*")
 _SEVEN_BITS = re.compile(rf"[ -~\r\n{_PRIVATE}]*")
 _EIGHT_BITS = re.compile(r"[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\uffff]*")
 
+_SHIFTING = "iso2022-jp-2"
+"""The one codec whose bytes look like others: escape sequences say what they mean."""
+
 CHARSETS: Mapping[str, Charset] = {
     "UNOA": Charset("UNOA", "ascii", _UPPER),
     "UNOB": Charset("UNOB", "ascii", _SEVEN_BITS),
@@ -41,7 +44,7 @@ CHARSETS: Mapping[str, Charset] = {
     "UNOJ": Charset("UNOJ", "iso8859-8", _EIGHT_BITS),
     "UNOK": Charset("UNOK", "iso8859-9", _EIGHT_BITS),
     "UNOW": Charset("UNOW", "utf-8", _EIGHT_BITS),
-    "UNOX": Charset("UNOX", "iso2022-jp-2", _EIGHT_BITS),
+    "UNOX": Charset("UNOX", _SHIFTING, _EIGHT_BITS),
     "UNOY": Charset("UNOY", "utf-8", _EIGHT_BITS),
 }
 """By the syntax identifier (ISO 9735: 0001): UNOA is upper case, UNOB ASCII, UNOC to UNOK parts of ISO 8859, UNOW and
@@ -67,7 +70,7 @@ def named(codec: str) -> Charset:
 
 def hidden(text: str, charset: Charset) -> str:
     """Return a text (bytes as characters) whose separators are separators: those within ISO 2022 are hidden."""
-    if charset.codec != "iso2022-jp-2" or "\x1b" not in text:
+    if charset.codec != _SHIFTING or "\x1b" not in text:
         return text
     return _SHIFTED.sub(lambda shift: "".join(chr(_BYTES + ord(char)) for char in shift[0]), text)
 
@@ -80,8 +83,10 @@ def decoded(text: str, charset: Charset) -> str:
     """
     if text.isascii():
         return text
-    if charset.codec == "iso2022-jp-2":
+    if charset.codec == _SHIFTING:
         return _SHIELDED.sub(lambda found: _shifted(found[0]), text)
+    if _HIGH.search(text) is None:
+        return text
     if charset.codec == "ascii":
         return _HIGH.sub(lambda found: _guessed(found[0].encode("latin-1")), text)
     return _HIGH.sub(lambda found: _meant(found[0].encode("latin-1"), charset.codec), text)
@@ -100,4 +105,4 @@ def _guessed(raw: bytes) -> str:
 
 
 def _shifted(text: str) -> str:
-    return _meant(bytes(ord(char) - _BYTES for char in text), "iso2022-jp-2")
+    return _meant(bytes(ord(char) - _BYTES for char in text), _SHIFTING)

@@ -14,6 +14,7 @@ from typing import TypeAlias
 from msgspec import Struct
 
 from esb.formats.edi.patterns import Marks
+from esb.formats.edifact.charsets import hidden
 from esb.formats.edifact.packages import Package, Packet
 from esb.formats.edifact.run import BLANK, Run, run
 from esb.formats.edifact.service import HEAD, Head, find_terminator, head, released
@@ -170,7 +171,7 @@ class Framer:
     # within an interchange
 
     def _segments(self, found: Head, final: bool) -> list[Event] | None:
-        text, marks = self._text, found.marks
+        text, marks = hidden(self._text, found.charset), found.marks
         first = self._border.match(text)
         if first and first[1] == "UNO":
             return self._package(marks, first.start(1), final)
@@ -189,7 +190,7 @@ class Framer:
 
     def _plain(self, found: Head, final: bool) -> list[Event] | None:
         """Cut what stands before the next UNZ, UNO or UNB, or before what is not complete yet."""
-        text, marks = self._text, found.marks
+        text, marks = hidden(self._text, found.charset), found.marks
         for border in self._behind.finditer(text):
             if not released(text, border.start(), marks.release):
                 return [self._run(border.start() + 1, found)]

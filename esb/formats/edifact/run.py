@@ -58,7 +58,7 @@ def run(text: str, marks: Marks, charset: Charset, offset: int, line: int, limit
     segments = raw
     if not shielded.isascii():
         plain = shielded.replace(FILLER, "") if FILLER in shielded else shielded
-        segments = (plain if text.isascii() else decoded(plain, charset)).split(marks.terminator)[: len(raw)]
+        segments = decoded(plain, charset).split(marks.terminator)[: len(raw)]
     if "\n" in text or "\r" in text or f"{marks.terminator} " in text or text[:1] == " ":
         segments = [segment.lstrip(BLANK) for segment in segments]
     return Run(text, raw, segments, offset, line)
