@@ -9,7 +9,7 @@ FILES = {
     "esb.yaml": "defaults: { owner: desk }\n",
     "endpoints/inbox.yaml": "type: file\ndirectory: in\npartner: acme\nformat: x12\n",
     "endpoints/out.yaml": "type: file\ndirectory: out\n",
-    "schemas/partners/acme.yaml": "acknowledge_to: out\nedi: { change: { '850': [{ at: lines.unit, codes: [EA] }] } }\n",
+    "schemas/partners/acme.yaml": "edi: { change: { '850': [{ at: lines.unit, codes: [EA] }] } }\nacknowledge_to: out",
     "routes/orders.yaml": "from: { endpoint: inbox, each: transaction, acknowledge: 999 }\nsteps: [{ to: out }]\n",
 }
 
