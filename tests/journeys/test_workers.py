@@ -213,6 +213,7 @@ main(sys.argv[1:])
 
 async def test_a_message_that_kills_its_worker_ends_as_an_exception_and_the_others_go_on(site: Any):
     plant, erp = site.plant("poison"), site.erp
+    await plant.open_partners()
     (first, last) = make("A", 2, "C-ACME", third_party_every=0)
     poison = Order("A66666", "C-ACME", first.lines)
     plant.drop("acme", "orders.edi", x12([first, poison, last], 1))
@@ -225,6 +226,7 @@ async def test_a_message_that_kills_its_worker_ends_as_an_exception_and_the_othe
         )  # fmt: skip
         codes.append(await asyncio.wait_for(child.wait(), 30))
     _, listed = await plant.command("dead", "list", "--json")
+    await plant.stop()
 
     (row,) = [json.loads(line) for line in listed.splitlines()]
     assert codes == [9, 9, 9, 9, 0]

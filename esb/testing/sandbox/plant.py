@@ -111,9 +111,7 @@ class Plant:
 
     async def start(self, *more: str) -> None:
         """Start the bus (and ACME's server); returns when it is ready for traffic."""
-        if self.acme is not None:
-            await self.acme.start()
-            self._reach_acme(self.acme.lines())
+        await self.open_partners()
         log = (self.folder / "esb.log").open("ab")
         line = ["run", "-C", str(self.folder), "--listen", f"127.0.0.1:{self.listen}", *self._flags, *more]
         self.process = await asyncio.create_subprocess_exec(
@@ -121,6 +119,12 @@ class Plant:
         )
         log.close()
         await self._until_ready()
+
+    async def open_partners(self) -> None:
+        """Start the servers of partners, and tell the endpoints where they are."""
+        if self.acme is not None:
+            await self.acme.start()
+            self._reach_acme(self.acme.lines())
 
     async def _until_ready(self) -> None:
         assert self.process is not None
