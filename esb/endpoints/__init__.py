@@ -15,6 +15,7 @@ from esb.endpoints.http_poll import HttpPoll
 from esb.endpoints.queue import QueueEndpoint
 from esb.endpoints.sftp import SftpEndpoint
 from esb.endpoints.sftp_server import SftpServerEndpoint
+from esb.endpoints.sql import SqlEndpoint
 from esb.endpoints.timer import Timer
 from esb.specs import EndpointSpec
 
@@ -27,6 +28,7 @@ ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
     "queue": QueueEndpoint,
     "sftp": SftpEndpoint,
     "sftp_server": SftpServerEndpoint,
+    "sql": SqlEndpoint,
     "timer": Timer,
 }
 """Every type of endpoint by what `type:` calls it."""
@@ -40,6 +42,7 @@ AnyEndpoint: TypeAlias = Annotated[
     | QueueEndpoint
     | SftpEndpoint
     | SftpServerEndpoint
+    | SqlEndpoint
     | Timer,
     Discriminator("type"),
 ]
