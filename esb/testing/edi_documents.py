@@ -9,6 +9,7 @@ from typing import Any
 
 from esb.formats.edi.checks import counted
 from esb.formats.edi.grammar import Child, Composite, Element, Guide, Item, Loop, Note, Use
+from esb.testing.edifact_kit import UNA, UNB, grouped, interchange, order
 
 DEPTH = 3
 """Loops within loops that are filled."""
@@ -150,3 +151,20 @@ def _spread(items: tuple[Item, ...]) -> list[Item | None]:
     for item in items:
         spread += [item] + [None] * (2 * item.pairs - 1 if item.pairs else 0)
     return spread
+
+
+def edifact_samples() -> list[bytes]:
+    """Return valid interchanges of EDIFACT of every kind that the reader knows, for whoever breaks them."""
+    plain = interchange(order("1"), order("2"))
+    later = plain.replace("UNOC:3", "UNOW:4").replace("261121:", "20261121:").replace("? '", "?*'")
+    return [
+        plain.encode(),
+        plain.replace("'", "'\r\n").replace("ACME", "Größe ?'?+?:??").encode("latin-1"),
+        grouped(order("1"), order("2")).encode(),
+        later.encode(),
+        later.replace("UNZ+2", "UNO+1+1:2+1+5'a'b'cUNP+5+1'UNZ+3").encode(),
+        interchange(order("1"), unb=UNB.replace("UNOC", "UNOE")).replace("ACME", "Завод").encode("iso8859-5"),
+        (plain + plain.replace("REF0001", "REF0002")).encode(),
+        (UNA + UNB + "'UNH+1+CONTRL:D:3:UN'UCI+X+A+B+4'UCM+1+ORDERS:D:96A:UN+4+29+UNT'UCS+3'UCD+12+2:1'UNT+6+1'"
+         "UNZ+1+REF0001'").encode(),
+    ]  # fmt: skip
