@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
-from starlette.routing import BaseRoute
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from esb.app.answering import StoredReplies
 from esb.endpoints.http_in import HttpIn, HttpSource
+from esb.envelope import encode_document
+from esb.management.openapi import openapi
 from esb.plan import Plan
 from esb.ports import Intake, Sink
 from esb.routes import Project
@@ -28,6 +32,16 @@ def doors(source: Any, intake: Intake, name: str, at: tuple[Project, Plan], repl
     formats = spec.answers or [FORMATS["json"](type="json")]
     answers = tuple(each.build(project.files) for each in formats)
     return source.routes(intake, reader, contract, replies, answers)
+
+
+def description(project: Project) -> Route:
+    """Return the route of /openapi.json; it is written once, for a release does not change."""
+    text = encode_document(openapi(project))
+
+    async def answer(request: Request) -> Response:
+        return Response(text, media_type="application/json")
+
+    return Route("/openapi.json", answer, methods=["GET"])
 
 
 def sink(project: Project, name: str, world: World, replies: StoredReplies) -> Sink:

@@ -33,8 +33,13 @@ class Listener:
 
     def __init__(self, routes: Sequence[BaseRoute], address: tuple[str, int]) -> None:
         self._host, self._port = address
+        application = Starlette(
+            routes=list(routes), exception_handlers={HTTPException: _problem, EsbError: _unavailable}
+        )
+        # A redirect would lead wherever the request's own Host says, and no sender of webhooks follows one.
+        application.router.redirect_slashes = False
         config = uvicorn.Config(
-            Starlette(routes=list(routes), exception_handlers={HTTPException: _problem, EsbError: _unavailable}),
+            application,
             loop="none",
             http=Connection,
             ws="none",

@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any
 
 from esb.app.answering import EndpointAnswers, StoredReplies
-from esb.app.doors import doors, replies_to
+from esb.app.doors import description, doors, replies_to
 from esb.app.doors import sink as sink_of
 from esb.app.listener import Listener
 from esb.app.logs import Redactor, open_log
@@ -165,7 +165,9 @@ class Process:
                 self._pollers.append(self._spawn(partial(source.run, self.intake, once), f"poll {name}"))
         if not once and (takes or self.settings.listen != Settings().listen):
             api = Api(self.store, {"channel": self._channel_ready, "store": self._store_ready}, self._scrape)
-            self.listener = Listener([*routes, *api.routes()], self.settings.address)
+            self.listener = Listener(
+                [*routes, *api.routes(), description(self.releases.project)], self.settings.address
+            )
             self.listener.bind()
             self._tasks.append(self._spawn(self.listener.serve, "listener"))
             self.log.info("esb.listening", port=self.listener.port)

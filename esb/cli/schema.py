@@ -8,8 +8,11 @@ from typing import Annotated, Literal
 
 import typer
 
+from esb.app import usable
 from esb.cli.options import ProjectDir
 from esb.cli.output import say
+from esb.envelope import encode_document
+from esb.management.openapi import openapi as describe
 from esb.routes import Project, load, read_files
 from esb.routes.schema import KINDS, file_of, modeline, schema_of
 from esb.testing.route_test import schema as schema_of_tests
@@ -24,9 +27,15 @@ def command(
     names: Annotated[
         bool, typer.Option("--project", help="Complete the names of this project; --write always does.")
     ] = False,
+    openapi: Annotated[
+        bool, typer.Option("--openapi", help="Print the OpenAPI description of what this project takes in by HTTP.")
+    ] = False,
     write: Annotated[bool, typer.Option("--write", help="Write the schemas of all kinds below the project.")] = False,
 ) -> None:
     """Print the JSON Schema of a kind of file, or write all of them to .esb/ with the comment that editors read."""
+    if openapi:
+        print(jsonlib.dumps(jsonlib.loads(encode_document(describe(usable(project)))), indent=2, ensure_ascii=False))
+        return
     found = load(read_files(project)) if names or write else None
     if not write:
         print(_text(kind, found if names else None))

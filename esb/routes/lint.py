@@ -10,7 +10,7 @@ from esb.routes.compiling import BuildError
 from esb.routes.library import AbsentError
 from esb.routes.project import Project
 from esb.routes.render import ordered
-from esb.routes.rules import contracts, effects, flow, names
+from esb.routes.rules import contracts, effects, flow, http, names
 from esb.routes.rules.view import View
 
 Rule = Callable[[View], Iterable[Diagnostic]]
@@ -35,6 +35,8 @@ RULES: tuple[Rule, ...] = (
     effects.acknowledgments,
     effects.written_secrets,
     contracts.unknown_paths,
+    http.same_requests,
+    http.one_reply,
 )
 
 

@@ -82,27 +82,26 @@ def _own_key(rules: Rules, digest: str) -> str:
 
 
 def _key(rules: Rules, headers: Mapping[str, str], body: bytes) -> str:
-    """Return the sender's key, from the first place that holds one, or an empty text."""
-    for place in rules.identity:
-        if isinstance(place, Path):
-            found = _in_body(place, body)
-            if found:
-                return _checked(found, place.source)
-        elif place.lower() in headers:
-            return _checked(headers[place.lower()].strip(), place)
-    return ""
+    """Return the sender's key, from the first place that holds one, or an empty text; a bad one anywhere is refused."""
+    found = [
+        _checked(key, place.source if isinstance(place, Path) else place)
+        for place in rules.identity
+        if (key := _in_body(place, body) if isinstance(place, Path) else headers.get(place.lower())) is not None
+    ]
+    return found[0] if found else ""
 
 
-def _in_body(path: Path, body: bytes) -> str:
+def _in_body(path: Path, body: bytes) -> str | None:
     """Return a key that the body holds; a body that cannot be read is refused elsewhere, with what is wrong."""
     try:
         found = path.get(decode_document(body.removeprefix(b"\xef\xbb\xbf")))
     except EsbError:
-        return ""
-    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) else ""
+        return None
+    return str(found) if isinstance(found, str | int) and not isinstance(found, bool) and found != "" else None
 
 
 def _checked(key: str, place: str) -> str:
+    key = key.strip()
     if len(key) >= 2 and key[0] == key[-1] == '"':  # a structured string (RFC 9651), as the Idempotency-Key draft asks
         key = key[1:-1]
     if not (1 <= len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable()):
