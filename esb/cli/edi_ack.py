@@ -19,7 +19,8 @@ def command(
     guide: Guides = None,
     endpoint: Endpoint = "",
     kind: Annotated[
-        Literal["997", "999", "none", ""], typer.Option(help="How X12 groups are answered; default: 997.")
+        Literal["997", "999", "contrl", "none", ""],
+        typer.Option(help="How it is answered; default: 997 for X12, contrl for EDIFACT."),
     ] = "",
     ta1: Annotated[
         Literal["on-error", "requested", "always", "never", ""],

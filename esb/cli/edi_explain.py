@@ -12,6 +12,7 @@ import typer
 from esb.cli.edi_options import called, chooser, known, opened
 from esb.cli.options import AsJson
 from esb.cli.output import emit, say
+from esb.errors import UsageError
 from esb.management.edi_files import Resolved, caret, explain, readable
 
 FAULTY, NONE = 1, 65
@@ -30,6 +31,8 @@ def command(
     with opened(ack) as answer, opened(original) as sent:
         theirs, ours = known(answer, called(ack), choose), known(sent, called(original), choose)
         found = explain(answer, theirs, sent, ours)
+    if theirs.name != ours.name:
+        raise UsageError(f"{called(ack)} is {theirs.title}, but {called(original)} is {ours.title}")
     if not found:
         say(f"{called(ack)} holds no acknowledgment")
         return NONE
@@ -49,7 +52,9 @@ def _lines(resolved: Resolved, original: str) -> Iterator[str]:
     remark = resolved.remark
     yield f"{_place(resolved)}: {readable(remark.text)}{_code(resolved)}"
     if remark.level in ("segment", "element") and resolved.text and resolved.marks is not None:
-        text, below = caret(resolved.text, resolved.marks, remark.element, remark.component, resolved.sent)
+        text, below = caret(
+            resolved.text, resolved.marks, remark.element, remark.component, resolved.sent, resolved.codec
+        )
         yield f"    {readable(original)}:{resolved.line}"
         yield f"      {text}"
         yield f"      {below}"
@@ -61,15 +66,15 @@ def _place(resolved: Resolved) -> str:
     remark = resolved.remark
     if remark.level == "interchange":
         return readable(f"interchange {remark.interchange}")
-    parts = [f"group {remark.kind} {remark.group}"]
+    parts = [f"group {remark.kind} {remark.group}".replace("  ", " ")]
     if remark.transaction:
         parts = [f"set {remark.set} {remark.transaction}"]
     if remark.position:
-        parts.append(f"segment {remark.position} {remark.tag}")
+        parts.append(f"segment {remark.position} {remark.tag or resolved.text[:3]}".rstrip())
     if remark.element:
         parts.append(f"element {remark.element}" + (f":{remark.component}" if remark.component else ""))
         sent = resolved.sent or remark.value
-        parts[-1] += f" {readable(sent)!r}" if sent else " (nothing was sent)" if resolved.text else ""
+        parts[-1] += f" {readable(sent, resolved.codec)!r}" if sent else " (nothing was sent)" if resolved.text else ""
     return readable(", ".join(parts))
 
 
@@ -92,8 +97,8 @@ def _as_data(resolved: Resolved) -> dict[str, object]:
         "element": remark.element or None,
         "component": remark.component or None,
         "quoted": readable(remark.value) or None,
-        "sent": readable(resolved.sent) or None,
-        "text": readable(resolved.text) or None,
+        "sent": readable(resolved.sent, resolved.codec) or None,
+        "text": readable(resolved.text, resolved.codec) or None,
         "line": resolved.line or None,
         "lost": resolved.lost or None,
     }

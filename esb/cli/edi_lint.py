@@ -68,7 +68,12 @@ def lines(name: str, shown: Shown) -> Iterator[str]:
     if shown.text and shown.marks is not None:
         at_home = shown.text.startswith(found.tag)
         text, below = caret(
-            shown.text, shown.marks, found.element if at_home else 0, found.component if at_home else 0, found.value
+            shown.text,
+            shown.marks,
+            found.element if at_home else 0,
+            found.component if at_home else 0,
+            found.value,
+            shown.codec,
         )
         yield f"      {text}"
         yield f"      {below}"

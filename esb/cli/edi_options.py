@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, Any, BinaryIO
+from typing import Annotated, Any, BinaryIO, get_args
 
 import typer
 
@@ -45,7 +45,10 @@ def chooser(
 
 
 def _changed(spec: FormatSpec, changes: Mapping[str, str]) -> FormatSpec:
-    return spec.model_copy(update={key: value for key, value in changes.items() if key in type(spec).model_fields})
+    """Return a format with the changes that it can have: what X12 answers with is not what EDIFACT does."""
+    fields = type(spec).model_fields
+    fit = {key: value for key, value in changes.items() if key in fields and value in get_args(fields[key].annotation)}
+    return spec.model_copy(update=fit)
 
 
 def known(file: BinaryIO, name: str, choose: Callable[[str], Dialect]) -> Dialect:

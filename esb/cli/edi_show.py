@@ -15,8 +15,7 @@ import yaml
 from esb.cli.edi_options import Endpoint, GivenFile, Guides, called, chooser, known, opened
 from esb.cli.options import AsJson, ProjectDir
 from esb.cli.output import emit, say
-from esb.formats.x12.framing import Junk
-from esb.management.edi_files import Branch, Dialect, Named, Segment, branches, readable, segments
+from esb.management.edi_files import Branch, Dialect, Named, Segment, Skipped, branches, readable, segments
 
 UNREADABLE = 65
 
@@ -45,17 +44,17 @@ def command(
 def _segments(file: BinaryIO, dialect: Dialect, json: bool) -> int:
     code = 0
     for segment in segments(file, dialect):
-        if isinstance(segment, Junk):
+        if isinstance(segment, Skipped):
             code = _junk(segment)
         elif segment.tag and json:
             emit(_as_data(segment))
         elif segment.tag:
             position = str(segment.position or "")
-            sys.stdout.write(f"{segment.line:6} {position:>6}  {readable(segment.text)}\n")
+            sys.stdout.write(f"{segment.line:6} {position:>6}  {segment.shown}\n")
     return code
 
 
-def _junk(junk: Junk) -> int:
+def _junk(junk: Skipped) -> int:
     say(f"line {junk.line}: {junk.size} bytes were skipped: {junk.reason}")
     return UNREADABLE
 
@@ -77,7 +76,7 @@ def _as_data(segment: Segment) -> dict[str, object]:
 def _tree(file: BinaryIO, dialect: Dialect, json: bool) -> int:
     code = 0
     for branch in branches(file, dialect):
-        if isinstance(branch, Junk):
+        if isinstance(branch, Skipped):
             code = _junk(branch)
         elif json:
             emit(_branch_data(branch))

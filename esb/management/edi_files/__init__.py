@@ -2,6 +2,7 @@
 
 from esb.management.edi_files.answers import Remark, Resolved, explain
 from esb.management.edi_files.carets import caret, readable
+from esb.management.edi_files.cuts import Skipped
 from esb.management.edi_files.dialects import HEAD, Dialect, dialect, sniff, standard
 from esb.management.edi_files.report import Report, Seen, Shown, study
 from esb.management.edi_files.segments import Segment, segments
@@ -11,6 +12,7 @@ from esb.management.edi_files.tree import Branch, Named, branches
 
 __all__ = [
     "HEAD", "Branch", "By", "Cut", "Dialect", "Named", "Remark", "Report", "Resolved", "Seen", "Segment", "Shown",
+    "Skipped",
     "branches", "caret", "dialect", "explain", "readable", "segments", "sniff", "split", "standard", "stranger",
     "study",
 ]  # fmt: skip

@@ -129,6 +129,57 @@ X rejected, it could not be decrypted
 """
 
 
+_ACTION = """
+1 acknowledged, together with what is in it
+4 rejected, together with what is in it
+5 the header and trailer are accepted
+6 the header and trailer are rejected
+7 acknowledged
+8 received
+"""
+
+_SERVICE = """
+2 the version or level of the syntax is not supported
+7 the receiver is not the one that got it
+12 the value is not valid
+13 it is missing
+14 the value is not supported here
+15 it may not stand here
+16 there are too many components or elements
+17 there is no agreement about it
+18 no reason is given
+19 the decimal mark is wrong
+20 the character cannot be a service character
+21 the character is not in the character set
+22 the service character is not valid
+23 the sender is not known
+24 it is too old
+25 test indicators are not supported
+26 it came before
+27 the security is not supported
+28 the references of header and trailer differ
+29 the count in the trailer is wrong
+30 groups and messages are mixed
+31 a group holds messages of several types
+32 it is empty
+33 it holds something outside of messages and groups
+34 the sign is not allowed here
+35 it comes too often
+36 the group of segments comes too often
+37 the character is not of the type
+38 there is no digit before the decimal mark
+39 the value is too long
+40 the value is too short
+41 it was lost on the way
+42 an element has only blanks that it should not have
+43 it is rejected elsewhere
+44 its copy came before
+45 a separator that is not needed stands at the end
+46 the character set is not supported
+47 the envelope is not supported
+"""
+
+
 def _read(text: str) -> Mapping[str, str]:
     return {code: words for code, _, words in (line.partition(" ") for line in text.strip().splitlines())}
 
@@ -140,8 +191,11 @@ WORDS: Mapping[str, Mapping[str, str]] = {
     "group": _read(_GROUP),
     "interchange": _read(_INTERCHANGE),
     "verdict": _read(_VERDICT),
+    "action": _read(_ACTION),
+    "service": _read(_SERVICE),
 }
-"""level -> code -> words; 997 and 999 share codes, those of a 999 alone begin with I."""
+"""level -> code -> words; 997 and 999 share codes, those of a 999 alone begin with I. `action` and `service` are the
+codes of a CONTRL (0083 and 0085)."""
 
 
 def words(level: str, code: str) -> str:

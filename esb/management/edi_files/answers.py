@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 from msgspec import Struct
 
 from esb.formats.edi.patterns import Marks
-from esb.formats.x12.framing import Junk
 from esb.management.edi_files.answer_words import words
+from esb.management.edi_files.carets import span
+from esb.management.edi_files.cuts import Skipped
 from esb.management.edi_files.dialects import Dialect
 from esb.management.edi_files.segments import Segment, segments
 
@@ -46,17 +47,28 @@ class Resolved(Struct):
     remark: Remark
     text: str = ""
     marks: Marks | None = None
+    codec: str = ""
     line: int = 0
     sent: str = ""
     lost: str = ""
 
 
-def remarks(found: Iterable[Segment | Junk]) -> Iterator[Remark]:
+def remarks(found: Iterable[Segment | Skipped]) -> Iterator[Remark]:
     """Give what the acknowledgments in a file say, in order; other segments say nothing."""
     reading = _Reading()
     for segment in found:
-        if not isinstance(segment, Junk):
+        if not isinstance(segment, Skipped):
             yield from reading.take(segment)
+
+
+_SERVICE = {
+    "UCI": ("interchange", 4),
+    "UCF": ("group", 4),
+    "UCM": ("set", 3),
+    "UCS": ("segment", 0),
+    "UCD": ("element", 0),
+}
+"""Segments of a CONTRL: what they speak of, and at which element they say what became of it."""
 
 
 class _Reading:
@@ -64,6 +76,7 @@ class _Reading:
 
     def __init__(self) -> None:
         self._kind = self._group = self._set = self._transaction = self._tag = ""
+        self._interchange = ""
         self._position = 0
 
     def take(self, segment: Segment) -> Iterator[Remark]:
@@ -71,6 +84,8 @@ class _Reading:
         tag = segment.tag
         if tag == "TA1":
             yield from _technical(segment)
+        elif tag in _SERVICE:
+            yield from self._service(segment)
         elif tag == "AK1":
             self._kind, self._group = segment.element(1), segment.element(2)
             self._set = self._transaction = ""
@@ -90,6 +105,35 @@ class _Reading:
         elif tag == "AK9":
             self._set = self._transaction = ""
             yield from self._verdict(segment, "group", segment.elements()[5:])
+
+    def _service(self, segment: Segment) -> Iterator[Remark]:
+        """Give what a segment of a CONTRL says: of the interchange, a group, a message, a segment, or an element."""
+        tag = segment.tag
+        if tag == "UCI":
+            self._interchange = segment.element(1)
+            self._group = self._set = self._transaction = ""
+        elif tag == "UCF":
+            self._group, self._set, self._transaction = segment.element(1), "", ""
+        elif tag == "UCM":
+            self._transaction, self._set = segment.element(1), segment.parts(2)[0]
+        elif tag == "UCS":
+            self._position = _number(segment.element(1))
+            if code := segment.element(2):
+                yield self._remark("segment", code, text=words("service", code))
+            return
+        elif tag == "UCD":
+            place = [_number(part) for part in [*segment.parts(2), "", ""][:3]]
+            code = segment.element(1)
+            at = max(place[0] - 1, 0)  # they count the tag as 1
+            yield self._remark("element", code, "", at, place[1], place[2], text=words("service", code))
+            return
+        self._position = 0
+        level, action = _SERVICE[tag]
+        verdict, code = segment.element(action), segment.element(action + 1)
+        # 8 says that it came, 4 that it or what is in it is refused
+        yield self._remark(level, verdict, text=words("action", verdict), good=verdict in ("1", "7", "8"))
+        if code:
+            yield self._remark(level, code, text=words("service", code))
 
     def _verdict(self, segment: Segment, level: str, codes: Iterable[str]) -> Iterator[Remark]:
         self._tag, self._position = "", 0
@@ -112,6 +156,7 @@ class _Reading:
             code=code,
             text=text or words(level, code),
             good=good,
+            interchange=self._interchange,
             kind=self._kind,
             group=self._group,
             set=self._set,
@@ -144,25 +189,27 @@ class Wanted:
 
     def __init__(self, found: Iterable[Remark]) -> None:
         self._interchanges: dict[str, Segment] = {}
-        self._groups: dict[tuple[str, str], Segment] = {}
-        self._sets: dict[tuple[str, str, str], dict[int, Segment | None]] = {}
+        self._groups: dict[_Key, Segment] = {}
+        self._sets: dict[tuple[_Key, str], dict[int, Segment | None]] = {}
         for remark in found:
             if remark.transaction:
-                places = self._sets.setdefault(_set_key(remark.kind, remark.group, remark.transaction), {1: None})
+                places = self._sets.setdefault((_group_of(remark), remark.transaction), {1: None})
                 places.setdefault(remark.position or 1, None)
 
     def read(self, file: BinaryIO, dialect: Dialect) -> None:
         """Read the original, and keep what was asked for."""
         names = dialect.names
         for segment in segments(file, dialect):
-            if isinstance(segment, Junk):
+            if isinstance(segment, Skipped):
                 continue
+            # X12 numbers groups of a partner, EDIFACT messages of an interchange: a 997 does not name the interchange
+            key = ("" if names.kinds else _plain(segment.interchange), segment.kind, _plain(segment.group))
             if segment.tag == names.interchange:
                 self._interchanges.setdefault(_plain(segment.interchange), segment)
             elif segment.tag == names.group:
-                self._groups.setdefault((segment.kind, _plain(segment.group)), segment)
-            elif segment.transaction:
-                places = self._sets.get(_set_key(segment.kind, segment.group, segment.transaction))
+                self._groups.setdefault(key, segment)
+            elif segment.set:
+                places = self._sets.get((key, segment.transaction))
                 if places is not None and segment.position in places and places[segment.position] is None:
                     places[segment.position] = segment
 
@@ -171,15 +218,21 @@ class Wanted:
         if remark.level == "interchange":
             found = self._interchanges.get(_plain(remark.interchange))
             return _beside(remark, found, f"interchange {remark.interchange}")
-        label = f"group {remark.kind} {remark.group}"
-        group = self._groups.get((remark.kind, _plain(remark.group)))
-        if group is None or not remark.transaction:
-            return _beside(remark, group, label)
-        places = self._sets.get(_set_key(remark.kind, remark.group, remark.transaction), {})
+        if not remark.transaction:
+            return _beside(remark, self._groups.get(_group_of(remark)), f"group {remark.kind} {remark.group}")
+        places = self._sets.get((_group_of(remark), remark.transaction), {})
         if places.get(1) is None:
             return _beside(remark, None, f"set {remark.set} {remark.transaction}")
         position = remark.position or 1
         return _beside(remark, places.get(position), f"segment {position}")
+
+
+_Key: TypeAlias = tuple[str, str, str]
+"""Interchange, type of group, group: empty where it is not said."""
+
+
+def _group_of(remark: Remark) -> _Key:
+    return _plain(remark.interchange), remark.kind, _plain(remark.group)
 
 
 def _beside(remark: Remark, found: Segment | None, label: str) -> Resolved:
@@ -188,13 +241,22 @@ def _beside(remark: Remark, found: Segment | None, label: str) -> Resolved:
     lost = ""
     if remark.tag and remark.tag != found.tag and remark.level == "element":
         lost = f"they speak of {remark.tag}, but segment {remark.position} is {found.tag}"
-    sent = found.element(remark.element) if remark.element else ""
-    repeats = sent.split(found.marks.repetition) if found.marks.repetition and remark.repetition else [sent]
-    sent = repeats[remark.repetition - 1] if 0 < remark.repetition <= len(repeats) else sent
+    return Resolved(remark, found.text, found.marks, found.codec, found.line, _sent(remark, found), lost)
+
+
+def _sent(remark: Remark, found: Segment) -> str:
+    """Return the value that stood where a remark points, as it was written."""
+    if not remark.element:
+        return ""
+    begin, end = span(found.text, found.marks, remark.element)
+    value = found.text[begin:end]
+    if found.marks.repetition and remark.repetition:
+        repeats = value.split(found.marks.repetition)
+        value = repeats[remark.repetition - 1] if remark.repetition <= len(repeats) else value
     if remark.component:
-        parts = sent.split(found.marks.component)
-        sent = parts[remark.component - 1] if remark.component <= len(parts) else ""
-    return Resolved(remark, found.text, found.marks, found.line, sent, lost)
+        begin, end = span(f"x{found.marks.element}{value}", found.marks, 1, remark.component)
+        value = f"x{found.marks.element}{value}"[begin:end]
+    return value
 
 
 def explain(answer: BinaryIO, theirs: Dialect, original: BinaryIO, ours: Dialect) -> list[Resolved]:
@@ -212,10 +274,6 @@ def explain(answer: BinaryIO, theirs: Dialect, original: BinaryIO, ours: Dialect
     return [wanted.resolve(remark) for remark in said]
 
 
-def _set_key(kind: str, group: str, transaction: str) -> tuple[str, str, str]:
-    return kind, _plain(group), transaction.strip()
-
-
 def _plain(number: str) -> str:
     """Return a control number without leading zeros: they are equal as numbers."""
-    return number.strip().lstrip("0") or "0"
+    return number.strip().lstrip("0")

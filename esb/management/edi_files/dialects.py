@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from esb.formats import X12
+from esb.formats import X12, Edifact
 from esb.formats.edi.machine import Machine
-from esb.formats.edi.patterns import Marks
+from esb.formats.edifact.codec import EdifactFormat
+from esb.formats.edifact.framing import Framer as EdifactFramer
+from esb.formats.edifact.reader import EdifactReader
 from esb.formats.x12.codec import X12Format
-from esb.formats.x12.framing import Framer, Junk, Opened, Run
+from esb.formats.x12.framing import Framer as X12Framer
 from esb.formats.x12.reader import X12Reader
+from esb.management.edi_files import edifact_dialect, x12_dialect
+from esb.management.edi_files.cuts import Cutter
+from esb.management.edi_files.edifact_dialect import EdifactCutter
+from esb.management.edi_files.x12_dialect import X12Cutter
 from esb.ports import Reader
 from esb.specs import FormatSpec
 
@@ -20,26 +26,12 @@ HEAD = 1 << 16
 """Bytes in which a file must say what it is."""
 
 _X12 = re.compile(rb"ISA(?=[^A-Za-z0-9 \t\r\n])")
-_EDIFACT = re.compile(rb"UNA[^A-Za-z0-9]{6}\s*UNB|UNB(?=[^A-Za-z0-9\s])")
-
-
-class Cutter(Protocol):
-    """Cuts bytes into interchanges and runs of whole segments."""
-
-    def feed(self, data: bytes, final: bool = False) -> Iterator[Opened | Run | Junk]: ...
-
-
-class Counting(Reader, Protocol):
-    """A reader that counts what it has seen."""
-
-    interchanges: int
-    groups: int
-    sets: int
+_EDIFACT = re.compile(rb"UNA[^A-Za-z0-9]{2}[^\r\n]{2,4}\s*UNB|UNB[+\x1d]")
 
 
 @dataclass(frozen=True)
 class Names:
-    """The tags of the envelope and where its numbers stand: (tag, element)."""
+    """The tags of the envelope, and where numbers stand: tag to element. `kinds`: groups are numbered by type."""
 
     interchange: str
     group: str
@@ -49,40 +41,29 @@ class Names:
     interchange_end: str
     number: Mapping[str, int]
     set_name: int
+    kinds: bool
 
 
 @dataclass(frozen=True)
 class Dialect:
     """One way to write EDI. `reader` checks and binds, `cutter` only cuts segments.
 
-    `parties` tells sender, receiver and control number of an interchange; `machine` the compiled guide for the header
-    segments of a set and its group (or None); `labels` name the elements of the envelope.
+    `counts` tells interchanges, groups and sets that a reader saw; `machine` gives the compiled guide for the header
+    segments of a set, its group (or None) and its interchange, or None; `labels` name the elements of the envelope.
     """
 
     name: str
     title: str
     names: Names
-    reader: Callable[[], Counting]
-    cutter: Callable[[], Cutter]
-    parties: Callable[[Opened], tuple[str, str, str]]
-    machine: Callable[[Any, Any], Machine | None]
     labels: Mapping[str, Sequence[str]]
-    format: Any
+    reader: Callable[[], Reader]
+    counts: Callable[[Any], tuple[int, int, int]]
+    cutter: Callable[[], Cutter]
+    machine: Callable[[Any, Any, Any], Machine | None]
 
 
-X12_NAMES = Names("ISA", "GS", "ST", "SE", "GE", "IEA", {"ISA": 13, "GS": 6, "ST": 2}, 1)
-
-
-_X12_LABELS = {
-    "ISA": (
-        *("", "", "", "", "sender_qualifier", "sender", "receiver_qualifier", "receiver", "date", "time"),
-        *("", "version", "number", "wants_ta1", "usage"),
-    ),
-    "GS": ("type", "sender", "receiver", "date", "time", "number", "agency", "version"),
-    "GE": ("sets", "number"),
-    "IEA": ("groups", "number"),
-    "TA1": ("number", "date", "time", "verdict", "note"),
-}
+_X12_NAMES = Names("ISA", "GS", "ST", "SE", "GE", "IEA", {"ISA": 13, "GS": 6, "ST": 2}, 1, True)
+_EDIFACT_NAMES = Names("UNB", "UNG", "UNH", "UNT", "UNE", "UNZ", {"UNB": 5, "UNG": 5, "UNH": 1}, 2, False)
 
 
 def sniff(head: bytes) -> str:
@@ -96,6 +77,11 @@ def _matches(head: bytes) -> Sequence[tuple[str, re.Match[bytes] | None]]:
     return ("x12", _X12.search(head)), ("edifact", _EDIFACT.search(head))
 
 
+def standard(name: str) -> FormatSpec:
+    """Return the format that reads every standard set of a dialect."""
+    return Edifact() if name == "edifact" else X12()
+
+
 def dialect(spec: FormatSpec, files: Mapping[str, bytes]) -> Dialect:
     """Return what reads files as a format says; `files` are those of the project that it may name.
 
@@ -103,30 +89,47 @@ def dialect(spec: FormatSpec, files: Mapping[str, bytes]) -> Dialect:
         DefinitionError: A guide is missing or wrong.
     """
     made = spec.build(files)
+    if isinstance(made, EdifactFormat):
+        return _edifact(made)
     assert isinstance(made, X12Format)
-
-    def reader() -> Counting:
-        return X12Reader(made.options())
-
-    def cutter() -> Cutter:
-        return Framer(made.options().segment_limit)
-
-    def machine(header: Any, group: Any) -> Machine | None:
-        return made.library.machine(header.set, group.element(8) if group is not None else "", header.marks)
-
-    return Dialect("x12", "X12", X12_NAMES, reader, cutter, _x12_parties, machine, _X12_LABELS, made)
+    return _x12(made)
 
 
-def _x12_parties(opened: Opened) -> tuple[str, str, str]:
-    isa = [element.strip() for element in opened.elements]
-    return f"{isa[4]}/{isa[5]}", f"{isa[6]}/{isa[7]}", isa[12]
+def _x12(made: X12Format) -> Dialect:
+    options = made.options()
+
+    def machine(header: Any, group: Any, head: Any) -> Machine | None:
+        return options.machine(header.set, group.element(8) if group is not None else "", header.marks)
+
+    return Dialect(
+        name="x12",
+        title="X12",
+        names=_X12_NAMES,
+        labels=x12_dialect.LABELS,
+        reader=lambda: X12Reader(options),
+        counts=lambda reader: (reader.interchanges, reader.groups, reader.sets),
+        cutter=lambda: X12Cutter(X12Framer(options.segment_limit, options.unwrap)),
+        machine=machine,
+    )
 
 
-def standard(name: str) -> FormatSpec:
-    """Return the format that reads every standard set of a dialect."""
-    return X12()
+def _edifact(made: EdifactFormat) -> Dialect:
+    options = made.options()
 
+    def machine(header: Any, group: Any, head: Any) -> Machine | None:
+        version = "".join(header.parts(2)[1:3])
+        syntax = "4" if head is not None and [*head.parts(1), "", ""][1][:1] >= "4" else "3"
+        return options.machine(header.set, version, syntax, header.marks)
 
-def elements(text: str, marks: Marks) -> list[str]:
-    """Return the elements of a segment as they stand, the tag first."""
-    return text.split(marks.element)
+    return Dialect(
+        name="edifact",
+        title="EDIFACT",
+        names=_EDIFACT_NAMES,
+        labels=edifact_dialect.LABELS,
+        reader=lambda: EdifactReader(options),
+        counts=lambda reader: (reader.interchanges, reader.groups, reader.messages),
+        cutter=lambda: EdifactCutter(
+            EdifactFramer(options.segment_limit, options.limit, options.encoding, options.unwrap)
+        ),
+        machine=machine,
+    )

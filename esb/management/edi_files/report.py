@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from esb.edge import Finding, Part
 from esb.formats.edi.faults import EdiFinding
 from esb.formats.edi.patterns import Marks
-from esb.formats.x12.framing import Junk, Opened, Run
+from esb.formats.edifact.service import find_terminator
 from esb.management.edi_files.carets import readable, span
+from esb.management.edi_files.cuts import Batch, Opening, Skipped
 from esb.management.edi_files.dialects import HEAD, Dialect, sniff
-from esb.management.edi_files.segments import PIECE, events, header
+from esb.management.edi_files.segments import PIECE, events
 from esb.management.edi_files.strangers import stranger
 
 MOST_FINDINGS = 20_000
@@ -31,6 +32,7 @@ class Shown:
     finding: EdiFinding
     text: str = ""
     marks: Marks | None = None
+    codec: str = ""
 
     def as_data(self) -> dict[str, Any]:
         """Return it as `esb edi lint --json` prints it; what does not apply is null."""
@@ -157,7 +159,7 @@ def _read(report: Report, file: BinaryIO, dialect: Dialect) -> None:
         for part in parts:
             if not part.acknowledgment:
                 _take(report, part)
-    report.interchanges, report.groups, report.transactions = reader.interchanges, reader.groups, reader.sets
+    report.interchanges, report.groups, report.transactions = dialect.counts(reader)
 
 
 def _parts(reader: Any, file: BinaryIO, report: Report) -> Iterator[Sequence[Part]]:
@@ -167,9 +169,9 @@ def _parts(reader: Any, file: BinaryIO, report: Report) -> Iterator[Sequence[Par
     yield reader.end()
 
 
-def _oddities(begun: Opened, dialect: Dialect, seen: Seen, name: str) -> Iterator[EdiFinding]:
+def _oddities(begun: Opening, dialect: Dialect, seen: Seen, name: str) -> Iterator[EdiFinding]:
     """Give what is to be said of an interchange's header alone: oddities, and that it came before."""
-    sender, receiver, number = dialect.parties(begun)
+    sender, receiver, number = begun.sender, begun.receiver, begun.number
     place = {"offset": begun.offset, "line": begun.line, "interchange": number}
     tag = dialect.names.interchange
     for code, text in begun.oddities:
@@ -206,37 +208,46 @@ def _look(report: Report, file: BinaryIO, dialect: Dialect, seen: Seen) -> None:
     """Look at the segments: note what is to be said of headers, and put the segments to the findings."""
     told = {(shown.finding.code, shown.finding.offset) for shown in report.findings}
     wanted, at = sorted({offset for _, offset in told}), 0
-    texts: dict[int, tuple[str, Marks | None]] = {}
-    marks: Marks | None = None
+    texts: dict[int, tuple[str, Opening | None]] = {}
+    head: Opening | None = None
     for event in events(file, dialect):
-        if isinstance(event, Opened):
-            marks = event.marks
+        if isinstance(event, Opening):
+            head = event
             odd = [one for one in _oddities(event, dialect, seen, report.name) if (one.code, one.offset) not in told]
             for finding in odd:
                 report.note(finding)
             if odd or (at < len(wanted) and wanted[at] == event.offset):
-                texts[event.offset] = header(event, dialect), marks
+                texts[event.offset] = event.text, head
             continue
-        if isinstance(event, Junk):
-            marks = None
-        reach = event.offset + (len(event.text) if isinstance(event, Run) else event.size)
+        if isinstance(event, Skipped):
+            head = None
+        reach = event.offset + (len(event.text) if isinstance(event, Batch) else event.size)
         while at < len(wanted) and wanted[at] < reach:
             offset = wanted[at]
             if offset >= event.offset:
-                piece = event.text[offset - event.offset :][:_SHOWN]
-                texts[offset] = (piece.partition(marks.terminator)[0], marks) if marks is not None else (piece, None)
+                texts[offset] = _from(event.text, offset - event.offset, head), head
             at += 1
     report.findings = sorted((_with_text(shown.finding, texts) for shown in report.findings), key=_place)
+
+
+def _from(text: str, begin: int, head: Opening | None) -> str:
+    """Return the segment that begins at a place."""
+    if head is None:
+        return text[begin : begin + _SHOWN]
+    end = find_terminator(text, head.marks, begin)
+    return text[begin : min(end if end >= 0 else len(text), begin + _SHOWN)]
 
 
 def _place(shown: Shown) -> int:
     return shown.finding.offset
 
 
-def _with_text(finding: EdiFinding, texts: Mapping[int, tuple[str, Marks | None]]) -> Shown:
+def _with_text(finding: EdiFinding, texts: Mapping[int, tuple[str, Opening | None]]) -> Shown:
     """Return a finding with its segment, and with the value that stands there if the reader did not name it."""
-    text, marks = texts.get(finding.offset, ("", None))
-    if marks is not None and finding.element and not finding.value and text.startswith(finding.tag + marks.element):
-        begin, end = span(text, marks, finding.element, finding.component)
-        finding = replace(finding, value=readable(text[begin:end])[:100])
-    return Shown(finding, text, marks)
+    text, head = texts.get(finding.offset, ("", None))
+    if head is None:
+        return Shown(finding, text)
+    if finding.element and not finding.value and text.startswith(finding.tag + head.marks.element):
+        begin, end = span(text, head.marks, finding.element, finding.component)
+        finding = replace(finding, value=readable(text[begin:end], head.codec)[:100])
+    return Shown(finding, text, head.marks, head.codec)

@@ -7,8 +7,9 @@ from typing import BinaryIO
 
 from msgspec import Struct
 
-from esb.formats.edi.patterns import Marks
-from esb.formats.x12.framing import Junk, Opened, Run
+from esb.formats.edi.patterns import RELEASED_CHARACTERS, Marks
+from esb.management.edi_files.carets import readable
+from esb.management.edi_files.cuts import Event, Opening, Piece, Skipped
 from esb.management.edi_files.dialects import Dialect
 
 PIECE = 1 << 18
@@ -18,12 +19,15 @@ class Segment(Struct):
     """A segment: `text` without terminator, `raw` as it came with all around it (bytes as Latin-1 characters).
 
     `set` and the control numbers are those it stands under; `position` counts from 1 (ST or UNH), 0 outside of a set.
+    `cooked` is ready to be split; `codec` = how its bytes are read, if somebody said so.
     """
 
     tag: str
     text: str
     raw: str
+    cooked: str
     marks: Marks
+    codec: str
     offset: int
     line: int
     newline: str = ""
@@ -33,19 +37,32 @@ class Segment(Struct):
     set: str = ""
     transaction: str = ""
     position: int = 0
-    ordinal: int = 0
 
     def elements(self) -> list[str]:
-        """Return its elements as they stand, the tag first."""
-        return self.text.split(self.marks.element)
+        """Return its elements, the tag first, with released separators as themselves."""
+        found = self.cooked.split(self.marks.element)
+        return found if self.cooked.isascii() else [value.translate(RELEASED_CHARACTERS) for value in found]
 
     def element(self, index: int) -> str:
-        """Return one element, empty if it is not there."""
+        """Return one element without blanks around it, empty if it is not there."""
         found = self.elements()
         return found[index].strip() if index < len(found) else ""
 
+    def parts(self, index: int) -> list[str]:
+        """Return the components of an element, of its first occurrence if it has several."""
+        found = self.cooked.split(self.marks.element)
+        value = found[index] if index < len(found) else ""
+        if self.marks.repetition:
+            value = value.partition(self.marks.repetition)[0]
+        return [part.translate(RELEASED_CHARACTERS).strip() for part in value.split(self.marks.component)]
 
-def events(file: BinaryIO, dialect: Dialect) -> Iterator[Opened | Run | Junk]:
+    @property
+    def shown(self) -> str:
+        """The segment as people read it."""
+        return readable(self.text, self.codec)
+
+
+def events(file: BinaryIO, dialect: Dialect) -> Iterator[Event]:
     """Give what a file is cut into, from where it stands to its end."""
     cutter = dialect.cutter()
     while piece := file.read(PIECE):
@@ -53,37 +70,17 @@ def events(file: BinaryIO, dialect: Dialect) -> Iterator[Opened | Run | Junk]:
     yield from cutter.feed(b"", True)
 
 
-def header(opened: Opened, dialect: Dialect) -> str:
-    """Return the segment that opened an interchange, as it came but for line ends."""
-    return opened.marks.element.join([dialect.names.interchange, *opened.elements])
-
-
-def segments(file: BinaryIO, dialect: Dialect) -> Iterator[Segment | Junk]:
+def segments(file: BinaryIO, dialect: Dialect) -> Iterator[Segment | Skipped]:
     """Give every segment from where the file stands, and what is none."""
     under = _Under(dialect)
-    marks: Marks | None = None
-    newline = ""
     for event in events(file, dialect):
-        if isinstance(event, Opened):
-            marks, newline = event.marks, event.newline
-            text = header(event, dialect)
-            found = Segment(
-                dialect.names.interchange, text, text + marks.terminator, marks, event.offset, event.line, newline
-            )
-            yield under.place(found)
-        elif isinstance(event, Junk):
+        if isinstance(event, Opening):
+            yield under.open(event)
+        elif isinstance(event, Skipped):
             yield event
-        elif marks is not None:
-            yield from (under.place(found) for found in _cut(event, marks, newline))
-
-
-def _cut(run: Run, marks: Marks, newline: str) -> Iterator[Segment]:
-    at = 0
-    for index, text in enumerate(run.segments):
-        reach = at + len(run.raw[index]) + run.width
-        offset, line = run.locate(index)
-        yield Segment(text.partition(marks.element)[0], text, run.text[at:reach], marks, offset, line, newline)
-        at = reach
+        else:
+            for piece in event.pieces():
+                yield under.place(piece)
 
 
 class _Under:
@@ -91,33 +88,56 @@ class _Under:
 
     def __init__(self, dialect: Dialect) -> None:
         self._names = dialect.names
+        self._head: Opening | None = None
         self._interchange = self._group = self._kind = self._set = self._transaction = ""
-        self._position = self._ordinal = 0
+        self._position = 0
 
-    def place(self, segment: Segment) -> Segment:
-        """Say where a segment stands."""
-        names, tag = self._names, segment.tag
-        if tag == names.interchange:
-            self._ordinal += 1
-            self._interchange = segment.element(names.number[tag])
-            self._group = self._kind = ""
-            self._leave()
-        elif tag == names.group:
-            self._group, self._kind = segment.element(names.number[tag]), segment.element(1)
+    def open(self, found: Opening) -> Segment:
+        """Return the header of an interchange."""
+        self._head, self._interchange = found, found.number
+        self._group = self._kind = ""
+        self._leave()
+        return self._segment(self._names.interchange, found)
+
+    def place(self, piece: Piece) -> Segment:
+        """Return a segment that says where it stands."""
+        assert self._head is not None
+        names, tag = self._names, piece.cooked.partition(self._head.marks.element)[0]
+        segment = self._segment(tag, piece)
+        if tag == names.group:
+            self._group = segment.element(names.number[tag])
+            self._kind = segment.element(1) if names.kinds else ""
             self._leave()
         elif tag == names.set:
-            self._set, self._transaction = segment.element(names.set_name), segment.element(names.number[tag])
+            self._set, self._transaction = segment.parts(names.set_name)[0], segment.element(names.number[tag])
             self._position = 0
         elif tag in (names.group_end, names.interchange_end):
             self._leave()
-        if self._transaction and tag:
+        if self._set and tag:
             self._position += 1
-        segment.interchange, segment.group, segment.kind = self._interchange, self._group, self._kind
+        segment.group, segment.kind = self._group, self._kind
         segment.set, segment.transaction, segment.position = self._set, self._transaction, self._position
-        segment.ordinal = self._ordinal
         if tag == names.set_end:
             self._leave()
+        elif tag == names.group_end:
+            self._group = self._kind = ""
         return segment
+
+    def _segment(self, tag: str, found: Opening | Piece) -> Segment:
+        head = self._head
+        assert head is not None
+        return Segment(
+            tag=tag,
+            text=found.text,
+            raw=found.raw,
+            cooked=found.cooked,
+            marks=head.marks,
+            codec=head.codec,
+            offset=found.offset,
+            line=found.line,
+            newline=head.newline,
+            interchange=self._interchange,
+        )
 
     def _leave(self) -> None:
         self._set = self._transaction = ""

@@ -10,7 +10,8 @@ from typing import BinaryIO, Literal, TextIO
 from msgspec import Struct
 
 from esb.errors import UsageError
-from esb.formats.x12.framing import Junk
+from esb.management.edi_files.carets import span
+from esb.management.edi_files.cuts import Skipped
 from esb.management.edi_files.dialects import Dialect
 from esb.management.edi_files.segments import Segment, segments
 
@@ -55,9 +56,9 @@ class _Cutting:
         self._last: Segment | None = None
         self._taken: dict[str, int] = {}
 
-    def take(self, segment: Segment | Junk) -> Iterator[Cut]:
+    def take(self, segment: Segment | Skipped) -> Iterator[Cut]:
         """Take a segment into the open part, or begin or end one by it."""
-        if isinstance(segment, Junk):
+        if isinstance(segment, Skipped):
             yield from self.close()
             return
         names, tag = self._names, segment.tag
@@ -86,8 +87,8 @@ class _Cutting:
         if self._by != "interchange" and head is not None:
             self._out.write(head.newline)
             if self._by == "set" and self._group is not None:
-                self._envelope(names.group_end, "1", self._group.element(names.number[names.group]))
-            self._envelope(names.interchange_end, "1", head.element(names.number[names.interchange]))
+                self._envelope(names.group_end, "1", _number(self._group, names.number[names.group]))
+            self._envelope(names.interchange_end, "1", _number(head, names.number[names.interchange]))
         self._out.close()
         self._cut.size = self._cut.path.stat().st_size
         yield self._cut
@@ -136,6 +137,12 @@ class _Cutting:
         self._taken[name] = count
         self._taken.setdefault(free, 1)
         return free
+
+
+def _number(segment: Segment, index: int) -> str:
+    """Return a control number as it was written, with what releases its separators."""
+    begin, end = span(segment.text, segment.marks, index)
+    return segment.text[begin:end]
 
 
 def _safe(text: str) -> str:

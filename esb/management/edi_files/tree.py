@@ -9,9 +9,9 @@ from msgspec import Struct
 
 from esb.formats.edi.grammar import Composite, Element, Item
 from esb.formats.edi.machine import Machine, Place
-from esb.formats.edi.patterns import Marks
-from esb.formats.x12.framing import Junk
+from esb.formats.edi.patterns import RELEASED_CHARACTERS
 from esb.management.edi_files.carets import readable
+from esb.management.edi_files.cuts import Skipped
 from esb.management.edi_files.dialects import Dialect
 from esb.management.edi_files.segments import Segment, segments
 
@@ -38,11 +38,11 @@ class Branch(Struct):
     elements: tuple[Named, ...] = ()
 
 
-def branches(file: BinaryIO, dialect: Dialect) -> Iterator[Branch | Junk]:
+def branches(file: BinaryIO, dialect: Dialect) -> Iterator[Branch | Skipped]:
     """Give every segment in its place in the tree, in the order of the file."""
     climbing = _Climbing(dialect)
     for segment in segments(file, dialect):
-        if isinstance(segment, Junk):
+        if isinstance(segment, Skipped):
             yield segment
         elif segment.tag:
             yield climbing.take(segment)
@@ -53,6 +53,7 @@ class _Climbing:
 
     def __init__(self, dialect: Dialect) -> None:
         self._dialect, self._names = dialect, dialect.names
+        self._head: Segment | None = None
         self._group: Segment | None = None
         self._machine: Machine | None = None
         self._place: Place | None = None
@@ -65,10 +66,10 @@ class _Climbing:
         if tag == names.group:
             self._group = segment
         elif tag == names.interchange:
-            self._group = None
+            self._head, self._group = segment, None
         if tag == names.set:
             return self._open(segment)
-        if not segment.transaction:
+        if not segment.set:
             return self._envelope(segment)
         return self._inside(segment)
 
@@ -78,34 +79,34 @@ class _Climbing:
         depth = 0 if outer else 1
         labels = self._dialect.labels.get(segment.tag, ())
         found = [
-            Named(label, readable(value.strip()))
+            Named(label, readable(value.strip(), segment.codec))
             for label, value in zip(labels, segment.elements()[1:], strict=False)
             if label and value.strip()
         ]
-        return Branch(depth, segment.tag, segment.text, segment.line, elements=tuple(found))
+        return Branch(depth, segment.tag, segment.shown, segment.line, elements=tuple(found))
 
     def _open(self, segment: Segment) -> Branch:
-        self._machine = self._dialect.machine(segment, self._group)
+        self._machine = self._dialect.machine(segment, self._group, self._head)
         self._place = self._machine.header if self._machine is not None else None
         self._levels, self._level = {}, 0
         title = self._machine.guide.title if self._machine is not None else ""
         found = _named(self._place, segment)
-        return Branch(2, segment.tag, segment.text, segment.line, segment.position, title, elements=found)
+        return Branch(2, segment.tag, segment.shown, segment.line, segment.position, title, elements=found)
 
     def _inside(self, segment: Segment) -> Branch:
         if segment.tag == self._names.set_end:
-            return Branch(2, segment.tag, segment.text, segment.line, segment.position, "trailer")
+            return Branch(2, segment.tag, segment.shown, segment.line, segment.position, "trailer")
         place = self._follow(segment)
         if place is None:
             depth = 3 + self._level + (self._place.ring.depth if self._place is not None else 0)
-            return Branch(depth, segment.tag, segment.text, segment.line, segment.position)
+            return Branch(depth, segment.tag, segment.shown, segment.line, segment.position)
         self._place = place
         opens = place.order == 0 and place.ring.loop is not None
         loop = place.ring.name if opens else ""
         depth = 3 + self._level + place.ring.depth - (1 if opens else 0)
         title = place.use.segment.title
         return Branch(
-            depth, segment.tag, segment.text, segment.line, segment.position, title, loop, _named(place, segment)
+            depth, segment.tag, segment.shown, segment.line, segment.position, title, loop, _named(place, segment)
         )
 
     def _follow(self, segment: Segment) -> Place | None:
@@ -129,13 +130,21 @@ class _Climbing:
 
 def _named(place: Place | None, segment: Segment) -> tuple[Named, ...]:
     """Return the elements that are there, with their names; those that the guide does not know go by number."""
-    values = segment.elements()[1:]
+    values = segment.cooked.split(segment.marks.element)[1:]
     items = list(_positions(place.use.segment.items)) if place is not None else []
-    found = []
+    found: list[Named] = []
     for position, value in enumerate(values):
         if value:
             item = items[position] if position < len(items) else None
-            found.append(_element(item, f"{position + 1:02d}", value, segment.marks))
+            repeats = (
+                value.split(segment.marks.repetition)
+                if item and item.times > 1 and segment.marks.repetition
+                else [value]
+            )
+            for one in repeats:
+                named = _element(item, f"{position + 1:02d}", one, segment)
+                # a name with a dot before it: documents have its components in its place
+                found += named.parts if named.name.startswith(".") else (named,)
     return tuple(found)
 
 
@@ -150,13 +159,12 @@ def _positions(items: Any) -> Iterator[Item]:
             yield Item(f"{item.name}.value", item.value or item.of)
 
 
-def _element(item: Item | None, number: str, value: str, marks: Marks) -> Named:
+def _element(item: Item | None, number: str, value: str, segment: Segment) -> Named:
+    shown = readable(value.translate(RELEASED_CHARACTERS), segment.codec)
     if item is None:
-        return Named(number, readable(value))
+        return Named(number, shown)
     if isinstance(item.of, Composite):
-        parts = zip(item.of.items, value.split(marks.component), strict=False)
-        return Named(
-            item.name, readable(value), parts=tuple(_element(part, "", each, marks) for part, each in parts if each)
-        )
+        parts = zip(item.of.items, value.split(segment.marks.component), strict=False)
+        return Named(item.name, shown, parts=tuple(_element(part, "", each, segment) for part, each in parts if each))
     assert isinstance(item.of, Element)
-    return Named(item.name, readable(value), item.of.codes.get(value, ""))
+    return Named(item.name, shown, item.of.codes.get(value, ""))
