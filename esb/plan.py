@@ -95,6 +95,8 @@ class IntakePlan:
     scanner: Callable[[], Scanner | None] = lambda: None
     duplicates: float = 0.0
     numbered: bool = False
+    resolve: bool = False
+    """Partners' acknowledgments are resolved against what was sent, and do not reach the route."""
 
 
 @dataclass(frozen=True, slots=True)

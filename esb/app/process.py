@@ -19,6 +19,7 @@ from esb.app.world import LiveWorld
 from esb.channels import open_channel
 from esb.errors import EsbError
 from esb.management.api import Api
+from esb.management.edi import Resolver
 from esb.management.metrics import Metrics
 from esb.ports import Answers, Channel, Log, Sink, Store
 from esb.records import ParkedFilter
@@ -83,6 +84,7 @@ class Process:
             log=self.log,
             answers=self.answers,
             limits=Limits(prefetch=self.settings.prefetch, drain=self.settings.drain, history=self.settings.history),
+            resolver=Resolver(self.store, self.clock),
             suspects=Suspects(self.settings.state_dir / "suspects"),
         )
         self.answers |= {"keys": KeyAnswers(self.bus), "numbers": NumberAnswers(self.bus)}

@@ -116,7 +116,8 @@ def _delivery(sent: Record, lines: Sequence[Record], parked: Mapping[str, Parked
     if delivered:
         last = delivered[-1]
         detail = f" ({last.text})" if last.text else ""
-        return Fate(sent.child, place, "done", f"delivered to {place}{detail}", last.at)
+        said = "".join(f"; {line.text}" for line in lines if line.kind in ("confirmed", "contested"))
+        return Fate(sent.child, place, "done", f"delivered to {place}{detail}{said}", last.at)
     closing = [line for line in lines if line.kind in ("filtered", "discarded", "retry")]
     if closing and closing[-1].kind == "retry":
         return Fate(sent.child, place, "waiting", _retrying(closing[-1]), closing[-1].at)

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from esb.plan import Plan
+from esb.message import Message
+from esb.plan import DeliveryPlan, Plan
 from esb.ports import Answers, Channel, Clock, Log, Store
 from esb.runtime.suspects import Suspects
 
@@ -17,6 +18,14 @@ class Plans(Protocol):
     current: Plan
 
     async def get(self, release: str) -> Plan: ...
+
+
+class Resolver(Protocol):
+    """Whoever understands a partner's acknowledgment of what was sent (997, 999, TA1, CONTRL)."""
+
+    async def resolve(self, answer: Message, deliveries: Mapping[str, DeliveryPlan]) -> str:
+        """Note what it says; return why it cannot be noted, or nothing. The same answer again changes nothing."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,5 +55,7 @@ class Bus:
     log: Log
     answers: Mapping[str, Answers] = field(default_factory=dict)
     limits: Limits = field(default_factory=Limits)
+    resolver: Resolver | None = None
+    """None = partners' acknowledgments go their way as documents."""
     suspects: Suspects | None = None
     """Where a worker marks which message it runs alone; None = crashes are not told apart."""

@@ -23,6 +23,10 @@ PIECE = 64 * 1024
 """Bytes that are read at once; between two pieces the other work of the process has its turn."""
 
 
+ANSWERS = frozenset({"997", "999", "TA1", "CONTRL"})
+"""Sets that say what became of what was sent."""
+
+
 class Intaker:
     """Takes receipts for every endpoint of the current release (Messaging Gateway).
 
@@ -165,9 +169,6 @@ class _Taking:
         publish: Coalesce[Sequence[Addressed], None],
         advance: Coalesce[tuple[IntakeKey, int, bool], None],
     ) -> None:
-        answers = [part for part in parts if part.acknowledgment]
-        if answers and self._plan.acknowledge:
-            self._answer(await self._units.acknowledge(self._note(self._base), answers))
         for part in parts:
             if part.acknowledgment:
                 continue
@@ -175,6 +176,9 @@ class _Taking:
             if len(self._window) >= self._bus.limits.window:
                 await self._flush(publish)
                 await advance((self._key, self.documents, False))
+        answers = [part for part in parts if part.acknowledgment]
+        if answers and self._plan.acknowledge:
+            self._answer(await self._units.acknowledge(self._note(self._base), answers))
 
     def _answer(self, answers: Sequence[tuple[Message, Addressed]]) -> None:
         """Send acknowledgments to the partner (997, CONTRL): the delivery's last messages."""
@@ -193,12 +197,28 @@ class _Taking:
             self._received(message)
             self._log(message, "dead", part.error, f"intake/{self._plan.endpoint}")
             return
+        if await self._resolved(message):
+            return
         message = self._plan.keys(message)
         route = self._whole.routes[self._plan.route]
         order = route.order_key(message) if route.order_key is not None else ""
         packet = await check_in(self._bus.store, message, pack(message, order_key=order), self._bus.limits.claim_bytes)
         self._window.append(Addressed(f"route/{self._plan.route}", packet))
         self._received(message)
+
+    async def _resolved(self, message: Message) -> bool:
+        """Let an acknowledgment of the partner's meet what was sent; one that meets nothing is an exception."""
+        resolver = self._bus.resolver
+        if not self._plan.resolve or resolver is None or message.headers.get("edi_set") not in ANSWERS:
+            return False
+        reason = await resolver.resolve(message, self._whole.deliveries)
+        self._received(message)
+        if reason:
+            self._window.append(parked(self._exception(message, Part(None, error=reason))))
+            self._log(message, "dead", reason, f"intake/{self._plan.endpoint}")
+        else:
+            self._log(message, "routed", "what it answers knows it", self._plan.endpoint)
+        return True
 
     def _message(self, part: Part) -> Message:
         name = self._units.name(part, self.documents)

@@ -13,6 +13,7 @@ from esb.records import Record
 from esb.runtime.bus import Bus
 from esb.runtime.history import read_journal, read_parked
 from esb.runtime.lending import Lending
+from esb.runtime.overdue import Overdue
 
 _HOUR = 3600.0
 _TWINS = 14 * 86400.0
@@ -35,6 +36,7 @@ class Recorder:
         dead = self._bus.clock.spawn(self._dead.run(), "dead")
         relay = self._bus.clock.spawn(self._relay(), "outbox")
         prune = self._bus.clock.spawn(self._prune(), "prune")
+        overdue = self._bus.clock.spawn(Overdue(self._bus, self._name).run(), "overdue")
         try:
             await self._journal.run()
         finally:
@@ -42,6 +44,7 @@ class Recorder:
             dead.cancel()
             relay.cancel()
             prune.cancel()
+            overdue.cancel()
 
     async def stop(self) -> None:
         """Take no more; finish what is under way."""

@@ -12,6 +12,7 @@ import pytest
 from esb.channels import open_channel
 from esb.edge import Accepted, Delivered, Receipt
 from esb.envelope import Ack
+from esb.management.edi import Resolver
 from esb.message import Message, NamedAsk
 from esb.plan import Plan
 from esb.records import Parked, ParkedFilter, Record
@@ -200,7 +201,7 @@ async def rigged(tmp_path: Path) -> AsyncIterator[Open]:
         await channel.open()
         await channel.declare(plans.current.topology)
         answers: dict[str, Any] = {}
-        bus = Bus(plans, channel, store, clock, Lines(), answers, limits or Limits())
+        bus = Bus(plans, channel, store, clock, Lines(), answers, limits or Limits(), resolver=Resolver(store, clock))
         answers["keys"], answers["numbers"] = KeyAnswers(bus), NumberAnswers(bus)
         opened.append(Rig(bus, answers))
         return opened[-1]
