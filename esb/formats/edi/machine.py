@@ -23,20 +23,31 @@ What follows something mandatory that is missing is looked at again without it: 
 """
 
 
-class Step(NamedTuple):
-    """What a tag leads to: the check of its text, what binds it, the next state, how, and for the counters the loop,
-    the loop around it and the maximum; then the place, and what was left out before it.
+class Detail(NamedTuple):
+    """What a step needs beyond the hot path: the counters of its loop, of the loop around it and the maximum; the place
+    that it leads to, and what was left out before it.
     """
 
-    accept: Callable[[str], object]
-    bind: Bind
-    following: State
-    how: int
     ring: int
     parent: int
     most: int
     place: Place
     missing: tuple[Place | Ring, ...] = ()
+
+
+class Step(NamedTuple):
+    """What a tag leads to: the check of its text, what binds it, the next state, how, and the rest."""
+
+    accept: Callable[[str], object]
+    bind: Bind
+    following: State
+    how: int
+    detail: Detail
+
+    @property
+    def place(self) -> Place:
+        """The place that it leads to."""
+        return self.detail.place
 
 
 def _never(text: str) -> object:
@@ -101,14 +112,14 @@ class Place:
 class State(dict[str, Step | None]):
     """Where tags lead from a place. A tag that leads nowhere is None and not kept: junk must not fill the memory."""
 
-    __slots__ = ("_place",)
+    __slots__ = ("place",)
 
     def __init__(self, place: Place) -> None:
         super().__init__()
-        self._place = place
+        self.place = place
 
     def __missing__(self, tag: str) -> Step | None:
-        step = follow(self._place, tag)
+        step = follow(self.place, tag)
         if step is not None:
             self[tag] = step
         return step
@@ -222,7 +233,7 @@ def _taken(place: Place, how: int, missing: tuple[Place | Ring, ...] = ()) -> St
     most = ring.loop.most if ring.loop is not None and how in (OPEN, KIND) else place.most
     bind = place.again if how == REPEAT else place.bind
     how = MISSING if missing else how
-    return Step(place.accept, bind, place.state, how, ring.index, parent, most, place, missing)
+    return Step(place.accept, bind, place.state, how, Detail(ring.index, parent, most, place, missing))
 
 
 def _places(ring: Ring) -> Iterator[Place]:

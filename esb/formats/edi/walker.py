@@ -13,7 +13,22 @@ from esb.formats.edi.control import Numbers
 from esb.formats.edi.diagnosis import flaws
 from esb.formats.edi.faults import Fault
 from esb.formats.edi.grammar import Segment
-from esb.formats.edi.machine import CUT, END, KIND, MISSING, OPEN, REPEAT, TOO_MANY, Machine, Place, Ring, State, Step
+from esb.formats.edi.machine import (
+    CUT,
+    END,
+    KIND,
+    MISSING,
+    OPEN,
+    PLAIN,
+    REPEAT,
+    TOO_MANY,
+    Detail,
+    Machine,
+    Place,
+    Ring,
+    State,
+    Step,
+)  # fmt: skip
 from esb.formats.edi.units import Units
 from esb.formats.edi.watching import Begin, Breach, Watching
 
@@ -30,6 +45,9 @@ class Limits(Struct, frozen=True):
 
 MOST_LEVELS = 100_000
 """Levels of a tree whose depth is known at once; where more came, depths are counted from there."""
+
+_NO_VALUES: list[str] = []
+"""Stands for the values of a segment that was not split."""
 
 _NONE: dict[str, Any] = {}
 """Stands for a scope that was never opened."""
@@ -65,7 +83,6 @@ class Walk:
         self.document: dict[str, Any] = {}
         self._known, self._stops, self._decode, self._tolerate = known, stops, decode, tolerate
         self._state: State = machine.start
-        self._place: Place = machine.header
         self._scopes: Scopes = [self.document] + [_NONE] * (machine.loops + 1)
         self._turns = [0] * (machine.loops + 1)
         self._owners = [-1] * (machine.loops + 1)
@@ -100,51 +117,51 @@ class Walk:
     def run(self, segments: Sequence[str], start: int, locate: Locate) -> int:
         """Take segments from `start`; return the index of the first that is not ours: the set is `over`, or was cut."""
         self._locate, element = locate, self.machine.marks.element
-        state, place, scopes, binding, repeats = self._state, self._place, self._scopes, self._bind, self._repeats
-        turns, owners, counts = self._turns, self._owners, self._counts
+        state, scopes, binding, repeats = self._state, self._scopes, self._bind, self._repeats
         ahead, index = self.count - start + 1, start
         for index in range(start, len(segments)):
             text = segments[index]
-            values = text.split(element)
-            step = state[values[0]]
+            if binding:
+                values = text.split(element)
+                tag = values[0]
+            else:
+                # who only checks needs no values, where the accept path takes the text
+                values, tag = _NO_VALUES, text.partition(element)[0]
+            step = state[tag]
             if step is None:
-                if values[0] in self._stops:
+                if tag in self._stops:
                     break
                 self._index, self.count = index, index + ahead
-                ahead -= not self._lost(values[0], place)
+                ahead -= not self._lost(tag, state.place)
                 binding = self._bind
                 continue
-            accept, bind, state, how, ring, parent, most, place, _ = step
+            accept, bind, state, how, detail = step
             if accept(text) is None:
                 self._index, self.count = index, index + ahead
-                values = self._refused(values, place, text)
+                values = self._refused(values or text.split(element), state.place, text)
                 binding = self._bind
-            if how == OPEN:
-                turns[ring] += 1
-                if owners[ring] != turns[parent]:
-                    owners[ring], counts[ring] = turns[parent], 1
-                elif counts[ring] < most:
-                    counts[ring] += 1
-                else:
-                    how = TOO_MANY
+            if how == PLAIN:
+                repeats = 1
             elif how == REPEAT:
                 repeats += 1
-                if repeats > most:
-                    how = TOO_MANY
-            else:
+                if repeats > detail.most:
+                    self._index, self.count = index, index + ahead
+                    self._special(step, TOO_MANY, values)
+                    binding = self._bind
+            elif how != OPEN or self._turn(detail) != OPEN:
                 repeats = 1
-            if how >= MISSING:
                 self._index, self.count = index, index + ahead
-                if (turned := self._special(step, how, values)) is not place:
-                    place, state, bind = turned, turned.state, turned.bind
+                place = self._special(step, TOO_MANY if how == OPEN else how, values or text.split(element))
+                if place.state is not state:
+                    state, bind = place.state, place.bind
                 if self.over:
                     return index + 1
                 binding = self._bind
             if binding:
-                bind(values, scopes)
+                bind(values or text.split(element), scopes)
         else:
             index += 1
-        self._state, self._place, self._repeats, self.count = state, place, repeats, index + ahead - 1
+        self._state, self._repeats, self.count = state, repeats, index + ahead - 1
         return index
 
     def close(self) -> None:
@@ -184,7 +201,7 @@ class Walk:
     def note(self, code: str, text: str, locate: Locate, index: int, **detail: Any) -> None:
         """Note a fault of the segment that comes next, before it is taken."""
         self._locate, self._index = locate, index
-        self.fault(code, text, line=self._line(self._place.ring), segment=self.count + 1, **detail)
+        self.fault(code, text, line=self._line(self._state.place.ring), segment=self.count + 1, **detail)
 
     def _line(self, ring: Ring, place: Place | None = None) -> int:
         """Return which line a fault in a loop concerns, if the set is streamed; 0 = the set. `place`: the new one."""
@@ -199,9 +216,9 @@ class Walk:
 
     def _special(self, step: Step, how: int, values: list[str]) -> Place:
         """Take a step that is more than the next segment; return the place it leads to."""
-        place = step.place
+        place = step.detail.place
         if how in (MISSING, CUT):
-            for gone in step.missing:
+            for gone in step.detail.missing:
                 name = gone.name if isinstance(gone, Ring) else gone.ring.name
                 line = self._line(gone.ring if isinstance(gone, Place) else gone)
                 text = f"{gone.tag} is missing before {place.tag}"
@@ -215,9 +232,9 @@ class Walk:
                 self._bind = bound and not self.failed
             how = place.how
             if how == OPEN:
-                how = self._turn(step)
+                how = self._turn(step.detail)
         if how == TOO_MANY:
-            most = step.most
+            most = step.detail.most
             loop = place.how == OPEN
             what, code = (f"loop {place.ring.name}", "loop.too-many") if loop else (place.tag, "seg.too-many")
             text = f"{what} comes more than the {most} times that are allowed"
@@ -230,14 +247,15 @@ class Walk:
             return self._level(place, values)
         return place
 
-    def _turn(self, step: Step) -> int:
-        """Count a turn of a loop; return how the step is taken."""
-        ring, parent = step.ring, step.parent
-        self._turns[ring] += 1
-        if self._owners[ring] != self._turns[parent]:
-            self._owners[ring], self._counts[ring] = self._turns[parent], 1
-        elif self._counts[ring] < step.most:
-            self._counts[ring] += 1
+    def _turn(self, detail: Detail) -> int:
+        """Count a turn of a loop; return how the step is taken: OPEN, or TOO_MANY."""
+        ring, parent, most, _, _ = detail
+        turns, counts = self._turns, self._counts
+        turns[ring] += 1
+        if self._owners[ring] != turns[parent]:
+            self._owners[ring], counts[ring] = turns[parent], 1
+        elif counts[ring] < most:
+            counts[ring] += 1
         else:
             return TOO_MANY
         return OPEN
