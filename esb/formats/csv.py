@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Any, Literal
@@ -13,14 +10,12 @@ from pydantic import Field, model_validator
 
 from esb.errors import DefinitionError, FormatError
 from esb.formats.characters import Encoding
+from esb.formats.csv_dialect import Dialect
 from esb.formats.csv_reader import CsvReader, Layout
 from esb.formats.csv_rows import Numbers
 from esb.message import Document
 from esb.ports import Format, Reader
 from esb.specs import FormatSpec, Size
-
-_RISKY = ("=", "+", "-", "@", "\t", "\r", "\n")
-_NUMBER = re.compile(r"[+-]?[\d.,]+", re.ASCII)
 
 
 class Csv(FormatSpec):
@@ -57,6 +52,12 @@ class Csv(FormatSpec):
             raise ValueError("decimal and thousands must differ")
         return self
 
+    @property
+    def dialect(self) -> Dialect:
+        """The marks."""
+        end = "\r\n" if self.line_end == "crlf" else "\n"
+        return Dialect(self.delimiter, self.quote, self.escape, end, self.safe)
+
     def build(self, files: Mapping[str, bytes]) -> Format:
         """Return the live format."""
         return CsvFormat(self)
@@ -70,6 +71,7 @@ class CsvFormat:
     def __init__(self, spec: Csv) -> None:
         self._spec = spec
         self._numbers = Numbers(spec.numbers, spec.decimal, spec.thousands)
+        self._dialect = spec.dialect
 
     def reader(self, each: str | None = None) -> Reader:
         """Return a reader of rows (`row`), of groups (a column, or several with commas), or of the whole file.
@@ -84,9 +86,7 @@ class CsvFormat:
         if "rows" in keys:
             raise DefinitionError("csv: each: a column named 'rows' cannot group; rename it in columns:")
         layout = Layout(
-            delimiter=spec.delimiter,
-            quote=spec.quote,
-            escape=spec.escape,
+            dialect=self._dialect,
             header=spec.header,
             columns=tuple(spec.columns),
             skip=spec.skip,
@@ -108,26 +108,8 @@ class CsvFormat:
         rows = _rows(document)
         spec = self._spec
         columns = spec.columns or (list(rows[0]) if rows else [])
-        out = io.StringIO()
-        writer = csv.writer(
-            out,
-            delimiter=spec.delimiter,
-            quotechar=spec.quote or None,
-            escapechar=spec.escape or None,
-            quoting=csv.QUOTE_MINIMAL if spec.quote else csv.QUOTE_NONE,
-            lineterminator="\r\n" if spec.line_end == "crlf" else "\n",
-        )
-        try:
-            if spec.header:
-                writer.writerow(columns)
-            for number, row in enumerate(rows, 1):
-                writer.writerow(self._cells(row, columns, number))
-            return out.getvalue().encode(spec.encoding)
-        except csv.Error as error:
-            raise FormatError(f"csv: {error}; declare quote: or escape:") from None
-        except UnicodeEncodeError as error:
-            found = error.object[error.start]
-            raise FormatError(f"csv: {spec.encoding} has no character {found!r}; choose utf-8") from None
+        made = (self._cells(row, columns, number) for number, row in enumerate(rows, 1))
+        return self._dialect.write((columns, *made) if spec.header else made, spec.encoding)
 
     def _cells(self, row: Mapping[str, Any], columns: Sequence[str], number: int) -> list[str]:
         if len(row) > len(columns) or any(name not in columns for name in row):
@@ -146,9 +128,7 @@ class CsvFormat:
             raise FormatError(
                 f"csv: row {number} has a {type(value).__name__} in column {name!r}; a cell holds one value"
             )
-        if self._spec.safe and value.startswith(_RISKY) and _NUMBER.fullmatch(value) is None:
-            return f"'{value}"
-        return value
+        return self._dialect.guarded(value)
 
 
 def _rows(document: Document) -> list[dict[str, Any]]:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterator, Sequence
 
 from msgspec import Struct
 
 from esb.edge import Part
 from esb.formats.characters import Characters
+from esb.formats.csv_dialect import Dialect
 from esb.formats.csv_records import Record, Records
 from esb.formats.csv_rows import Numbers, Row, Single, Whole
 from esb.formats.parts import KEPT, bad
@@ -17,9 +17,7 @@ from esb.formats.parts import KEPT, bad
 class Layout(Struct, frozen=True):
     """How the text is laid out. `keys`: the columns that rows are grouped by; `whole`: one document for all rows."""
 
-    delimiter: str
-    quote: str
-    escape: str
+    dialect: Dialect
     header: bool
     columns: tuple[str, ...]
     skip: int
@@ -37,7 +35,8 @@ class CsvReader:
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
         self._characters = Characters(layout.encoding)
-        self._records = Records(layout.delimiter, layout.quote, layout.escape, layout.row_limit)
+        marks = layout.dialect
+        self._records = Records(marks.delimiter, marks.quote, marks.escape, layout.row_limit)
         self._skip = layout.skip
         self._columns = () if layout.header else layout.columns
         self._stopped: Part | None = None
@@ -66,7 +65,7 @@ class CsvReader:
     def _read(self, records: list[Record]) -> Iterator[Part]:
         if self._skip:
             records, self._skip = records[self._skip :], max(0, self._skip - len(records))
-        rows = self._rows(records)
+        rows = self._layout.dialect.rows(records)
         if self._layout.header and not self._columns:
             for head in rows:
                 if fault := self._take_header(head):
@@ -76,33 +75,6 @@ class CsvReader:
                 break
         for row in rows:
             yield from self._sink.add(self._named(row))
-
-    def _rows(self, records: list[Record]) -> Iterator[tuple[Record, list[str]]]:
-        """Give each record with its values; blank lines are no rows, faults have no values."""
-        texts = (record.text for record in records if not record.fault)
-        together = None if self._layout.escape else self._parser(texts)
-        for record in records:
-            found: list[str] = []
-            if not record.fault:
-                try:
-                    # an escape may swallow a line end, and the parser would then take the next record too
-                    found = next(together if together is not None else self._parser(iter([record.text])))
-                except (csv.Error, StopIteration) as error:
-                    said = str(error) or "it ends behind an escape"
-                    record.fault = f"{said}; ask the sender to quote values and to double the quotes in them"
-            if found or record.fault:
-                yield record, found
-
-    def _parser(self, texts: Iterator[str]) -> Iterator[list[str]]:
-        layout = self._layout
-        return csv.reader(
-            texts,
-            delimiter=layout.delimiter,
-            quotechar=layout.quote or None,
-            quoting=csv.QUOTE_MINIMAL if layout.quote else csv.QUOTE_NONE,
-            escapechar=layout.escape or None,
-            strict=True,
-        )
 
     def _take_header(self, head: tuple[Record, list[str]]) -> str:
         """Take the names of the columns; return what is wrong with them, or nothing."""
@@ -134,7 +106,7 @@ class CsvReader:
             return Row({}, record.text, record.line, "syntax", record.fault)
         named = dict(zip(columns, values, strict=False))
         if len(values) != len(columns):
-            hint = f"is there a {self._layout.delimiter!r} too many, or a quote missing?"
+            hint = f"is there a {self._layout.dialect.delimiter!r} too many, or a quote missing?"
             fault = f"it has {len(values)} values for {len(columns)} columns; {hint}"
             return Row(named, record.text, record.line, "ragged", fault)
         if self._characters.broken(record.text):

@@ -39,11 +39,18 @@ class Numbers:
         """Turn the declared columns into Decimal (empty: None), in place; return what is no number, or nothing."""
         for name in self.columns:
             text = values[name].strip()
-            if text and (len(text) > 100 or self._shape.fullmatch(text) is None):
-                return f"column {name!r} holds {text[:40]!r}, which is no number with decimal mark {self._decimal!r}"
-            plain = text.replace(self._thousands, "") if self._thousands else text
-            values[name] = Decimal(plain.replace(self._decimal, ".")) if text else None
+            try:
+                values[name] = self.one(text) if text else None
+            except ValueError as error:
+                return f"column {name!r} {error}"
         return ""
+
+    def one(self, text: str) -> Decimal:
+        """Return a number. Raises ValueError if the text is none."""
+        if len(text) > 100 or self._shape.fullmatch(text) is None:
+            raise ValueError(f"holds {text[:40]!r}, which is no number with decimal mark {self._decimal!r}")
+        plain = text.replace(self._thousands, "") if self._thousands else text
+        return Decimal(plain.replace(self._decimal, "."))
 
     def write(self, number: Decimal | int) -> str:
         """Return the digits of a number, without exponent and thousands marks."""

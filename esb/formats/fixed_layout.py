@@ -11,6 +11,7 @@ from typing import Any, Literal
 from msgspec import Struct
 
 from esb.errors import FormatError
+from esb.formats.digits import punched, shifted, unpunched
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 
@@ -25,6 +26,7 @@ class Field(Struct, frozen=True):
     decimals: int
     pad: str
     align: Literal["left", "right"]
+    sign: Literal["leading", "trailing", "overpunch"] = "leading"
 
     def read(self, line: str) -> Any:
         """Return the value. Raises ValueError for a number that is none."""
@@ -34,12 +36,14 @@ class Field(Struct, frozen=True):
         text = text.strip(" ")
         if not text:
             return None
+        if self.sign == "overpunch":
+            text = unpunched(text)
         if text[-1] in "+-":
             text = text[-1] + text[:-1]
         if _NUMBER.fullmatch(text) is None:
             raise ValueError(f"field {self.name!r} holds {text[:40]!r}, which is no number")
         number = Decimal(text)
-        return number if not self.decimals or "." in text else number.scaleb(-self.decimals)
+        return number if not self.decimals or "." in text else shifted(number, -self.decimals)
 
     def write(self, value: Any) -> str:
         """Return the value in exactly its width. Raises FormatError if it does not fit."""
@@ -70,13 +74,19 @@ class Field(Struct, frozen=True):
         if number is None or not number.is_finite():
             raise FormatError(f"fixed_width: {self.name!r} needs a number, not {str(value)[:40]!r}")
         if self.decimals:
-            number = number.scaleb(self.decimals)
+            number = shifted(number, self.decimals)
             if number != number.to_integral_value():
                 raise FormatError(f"fixed_width: {value} has more than the {self.decimals} decimals of {self.name!r}")
             number = number.to_integral_value()
-        sign = "-" if number < 0 else ""
-        fill = width - len(sign) if self.pad == "0" and self.align == "right" else 0
-        return sign + f"{abs(number):f}".rjust(fill, "0")
+        return self._signed(f"{number:f}".lstrip("-"), number < 0, width)
+
+    def _signed(self, digits: str, negative: bool, width: int) -> str:
+        filled = self.pad == "0" and self.align == "right"
+        if self.sign == "overpunch":
+            return punched(digits.rjust(width if filled else 0, "0"), negative)
+        if self.sign == "trailing":
+            return digits.rjust(width - 1 if filled else 0, "0") + ("-" if negative else " ")
+        return ("-" if negative else "") + digits.rjust(width - negative if filled else 0, "0")
 
 
 class RecordType(Struct, frozen=True):

@@ -11,7 +11,7 @@ from esb.edge import Finding, Part
 from esb.errors import DefinitionError, FormatError
 from esb.formats import fixed_layout as layout
 from esb.formats.characters import Characters, Encoding
-from esb.formats.lines import Lines, Overlong
+from esb.formats.fixed_lines import FixedLines
 from esb.formats.parts import bad, too_large
 from esb.message import Document
 from esb.ports import Format, Reader
@@ -28,6 +28,9 @@ class FixedField(Spec):
     length: int = Field(ge=1, le=10_000, description="Its characters.")
     type: Literal["text", "number"] = Field("text", description="Text stays text; a number becomes a decimal.")
     decimals: int = Field(0, ge=0, le=18, description="Digits behind a decimal point that is not written.")
+    sign: Literal["leading", "trailing", "overpunch"] = Field(
+        "leading", description="Where a number's sign stands; overpunch: in its last digit ({ A to I, } J to R)."
+    )
     pad: str | None = Field(
         None, min_length=1, max_length=1, description="What fills it up; default: blank, numbers 0."
     )
@@ -52,7 +55,9 @@ class FixedRecord(Spec):
             number = given.type == "number"
             pad = given.pad or ("0" if number else " ")
             align = given.align or ("right" if number else "left")
-            fields.append(layout.Field(given.name, start, following, given.type, given.decimals, pad, align))
+            fields.append(
+                layout.Field(given.name, start, following, given.type, given.decimals, pad, align, given.sign)
+            )
         if (pair := layout.overlapping(fields)) is not None:
             raise ValueError(f"record {self.name!r}: the fields {pair[0].name!r} and {pair[1].name!r} overlap")
         width = max(*(field.stop for field in fields), self.at - 1 + len(self.prefix))
@@ -146,55 +151,37 @@ class _Records:
     """Push reader. A line of no known kind is a bad part, or spoils the group that it stands in."""
 
     def __init__(self, spec: FixedWidth, kinds: Sequence[layout.RecordType], each: str | None) -> None:
-        self._kinds, self._each, self._limit = kinds, each, spec.limit
-        self._characters = Characters(spec.encoding)
-        self._width = 0 if spec.lines else kinds[0].width
-        self._lines = Lines(10 * max(kind.width for kind in kinds) + 1000)
-        self._carry = ""
+        self._kinds, self._each = kinds, each
+        self._lines = FixedLines(spec.encoding, [kind.width for kind in kinds], spec.lines)
         self._number = 0
-        self._whole = _Group(self._characters, spec.limit, each)
+        self._whole = _Group(self._lines.characters, spec.limit, each)
 
     def feed(self, data: bytes) -> Sequence[Part]:
-        return list(self._read(self._cut(self._characters.decode(data))))
+        return list(self._read(self._lines.feed(data)))
 
     def end(self) -> Sequence[Part]:
-        lines = self._cut(self._characters.decode(b"", final=True))
-        if self._width:
-            lines += [self._carry] if self._carry.strip("\r\n\x1a") else []
-        else:
-            lines += self._lines.end()
-        parts = list(self._read(lines))
+        parts = list(self._read(self._lines.end()))
         if self._each != "record":
             parts += self._whole.end()
         return parts
 
-    def _cut(self, text: str) -> list[str]:
-        if not self._width:
-            return self._lines.feed(text)
-        text, width = self._carry + text, self._width
-        whole = len(text) // width * width
-        self._carry = text[whole:]
-        return [text[at : at + width] for at in range(0, whole, width)]
-
     def _read(self, lines: list[str]) -> Iterator[Part]:
         for line in lines:
             self._number += 1
-            content = line if self._width else line.rstrip("\r\n\x1a")
+            content = self._lines.content(line)
             if not content:
                 continue
             name, values, fault = self._one(content, line)
             if self._each == "record":
-                raw = self._characters.raw(line)
+                raw = self._lines.characters.raw(line)
                 text = f"line {self._number}: {fault}"
                 yield bad("fixed_width", "record", text, raw, self._number) if fault else Part(values)
             else:
                 yield from self._whole.add(name, values, fault, line, self._number)
 
     def _one(self, content: str, line: str) -> tuple[str, dict[str, Any], str]:
-        if type(line) is Overlong:
-            return "", {}, "it is much longer than any record"
-        if self._characters.broken(content):
-            return "", {}, f"it is not {self._characters.encoding}"
+        if fault := self._lines.fault(line):
+            return "", {}, fault
         for kind in self._kinds:
             if kind.matches(content):
                 try:
