@@ -15,6 +15,7 @@ from esb.endpoints.http_poll import HttpPoll
 from esb.endpoints.queue import QueueEndpoint
 from esb.endpoints.sftp import SftpEndpoint
 from esb.endpoints.sftp_server import SftpServerEndpoint
+from esb.endpoints.smtp import SmtpEndpoint
 from esb.endpoints.sql import SqlEndpoint
 from esb.endpoints.timer import Timer
 from esb.specs import EndpointSpec
@@ -28,6 +29,7 @@ ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
     "queue": QueueEndpoint,
     "sftp": SftpEndpoint,
     "sftp_server": SftpServerEndpoint,
+    "smtp": SmtpEndpoint,
     "sql": SqlEndpoint,
     "timer": Timer,
 }
@@ -42,6 +44,7 @@ AnyEndpoint: TypeAlias = Annotated[
     | QueueEndpoint
     | SftpEndpoint
     | SftpServerEndpoint
+    | SmtpEndpoint
     | SqlEndpoint
     | Timer,
     Discriminator("type"),

@@ -49,7 +49,7 @@ def column_of(value: Any, kind: TypeEngine[Any], name: str) -> Any:
         return decode_document(value) if isinstance(value, bytes) else value
     try:
         wanted = kind.python_type
-    except NotImplementedError:  # a type that the client does not know: the driver decides
+    except RuntimeError:  # a type for which the client knows no kind of value: the driver decides
         wanted = type(value)
     if isinstance(value, wanted) and not (wanted is int and isinstance(value, bool)):
         return value
