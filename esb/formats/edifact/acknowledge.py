@@ -69,7 +69,10 @@ class Writer:
     def _element(self, element: str | Sequence[str]) -> str:
         if isinstance(element, str):
             return self._escape(element)
-        return self.marks.component.join(map(self._escape, element)).rstrip(self.marks.component)
+        parts = [self._escape(part) for part in element]
+        while parts and not parts[-1]:
+            parts.pop()
+        return self.marks.component.join(parts)
 
 
 def escaper(marks: Marks) -> Callable[[str], str]:
@@ -96,7 +99,8 @@ def message_segments(verdict: Verdict, writer: Writer, detailed: bool = True) ->
     elif action == REJECTED and not notes:
         error = "12"
     if verdict.package:
-        reference = [_sound(part, _PARTY, "1") for part in (*verdict.identifier, "", "")[:2]]
+        qualifier, value = (*verdict.identifier, "", "")[:2]
+        reference = [_sound(qualifier, _SHORT, "1"), _sound(value, _PARTY, "1")]
         package = _sound(verdict.package, _PARTY, "0")
         return writer.segment("UCM", "", "", action, error, "", "", package, reference) if writer.later else ""
     number = _sound(verdict.number, _REFERENCE, "0")

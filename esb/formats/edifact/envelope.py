@@ -59,7 +59,7 @@ class Interchange(Level):
     @property
     def syntax(self) -> str:
         """The version of the syntax that its grammar has: 3 (for 1 and 2 too) or 4."""
-        return "4" if self.at(1, 2).strip()[:1] >= "4" else "3"
+        return "4" if self.at(1, 2).strip() == "4" else "3"
 
     @property
     def pair(self) -> tuple[str, str]:

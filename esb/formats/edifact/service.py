@@ -101,8 +101,10 @@ def _built(
 ) -> Head:
     syntax, version = [*(elements[0] if elements else "").split(chars[0]), ""][:2]
     charset = charset_of(syntax)
-    later = version.strip()[:1] >= "4"
-    repetition = (chars[4].strip() if una else "*") if later else ""
+    later = version.strip() == "4"
+    fits = chars[4].isascii() and chars[4].isprintable() and not chars[4].isalnum() and chars[4] not in chars[:4]
+    una = f"{una[:4]}{chars[4] if fits else ' '}{una[5]}" if una else ""
+    repetition = (chars[4].strip() if una and fits else "" if una else "*") if later else ""
     # until syntax 3 both marks are allowed where no UNA chooses one; from 4 on UNA has no say in it
     decimal = chars[2] if una and not later and chars[2] in ".," else ".,"
     used = Charset(encoding, encoding, CHARSETS["UNOC"].allowed) if encoding else charset or CHARSETS["UNOC"]
@@ -132,7 +134,11 @@ def _service_string(text: str) -> tuple[str, int, tuple[tuple[str, str], ...]]:
 
 def _unusable(chars: str) -> str:
     used = [chars[1], chars[0], chars[5], *chars[3].strip(" \x00")]
-    if any(char.isalnum() or not char.isascii() or char == " " for char in used) or len(set(used)) < len(used):
+    if (
+        not chars[2].isascii()
+        or any(char.isalnum() or not char.isascii() or char == " " for char in used)
+        or len(set(used)) < len(used)
+    ):
         return f"the separators of the interchange cannot be {', '.join(map(repr, used))}"
     return ""
 
