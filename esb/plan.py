@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Literal, TypeAlias
 
-from esb.edge import Scanner
+from esb.edge import Draft, Scanner
 from esb.envelope import Topology
 from esb.errors import FailureClass
-from esb.message import Message
+from esb.message import Document, Message
 from esb.pipeline import Route
 from esb.ports import Reader
 
@@ -126,6 +127,22 @@ class DeliveryPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchPlan:
+    """How documents for an endpoint leave together: when the first has waited `every` seconds, or `most` wait.
+
+    `draft` writes an interchange of a list of documents but for its numbers; `within` as in `Filing`.
+    """
+
+    endpoint: str
+    every: float
+    most: int
+    draft: Callable[[list[Document], datetime], Draft]
+    format: str
+    within: float = 0.0
+    owner: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Plan:
     """One release of a project, compiled."""
 
@@ -137,3 +154,4 @@ class Plan:
     deliveries: Mapping[str, DeliveryPlan]
     topology: Topology
     ordered_routes: frozenset[str] = frozenset()
+    batches: Mapping[str, BatchPlan] = field(default_factory=dict)

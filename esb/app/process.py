@@ -24,6 +24,7 @@ from esb.management.metrics import Metrics
 from esb.ports import Answers, Channel, Log, Sink, Store
 from esb.records import ParkedFilter
 from esb.runtime.asking import KeyAnswers, NumberAnswers
+from esb.runtime.batching import Batcher
 from esb.runtime.bus import Bus, Limits
 from esb.runtime.clock import SystemClock
 from esb.runtime.delivery import Deliverer
@@ -143,6 +144,8 @@ class Process:
             # A reply belongs where its caller waits: with the listener.
             if ("intake" if replies_to(self.releases.project, name) else "delivery") in roles:
                 self._roles.append(Deliverer(self.bus, name, self.sink(name)))
+        if "delivery" in roles:
+            self._roles.extend(Batcher(self.bus, name) for name in plan.batches)
         if "recorder" in roles:
             self._roles.append(Recorder(self.bus, written=self.metrics.count))
         self._tasks.extend(self._spawn(role.run, type(role).__name__) for role in self._roles)
@@ -223,6 +226,8 @@ class Process:
             if group:
                 stops = [self.clock.spawn(role.stop(), "stop") for role in group]
                 await asyncio.wait(stops, timeout=self.settings.drain)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self.intake.settled(), self.settings.drain / 4)
         waiting = [task for task in (*self._tasks, *self._pollers) if not task.done()]
         if waiting:
             _, late = await asyncio.wait(waiting, timeout=self.settings.drain / 4)

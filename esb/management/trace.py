@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
 from msgspec import Struct
+from msgspec.structs import replace
 
 from esb.errors import UsageError
 from esb.ports import Store
@@ -95,6 +96,8 @@ def _fates(records: Sequence[Record], waiting: Sequence[Parked]) -> list[Fate]:
     for record in records:
         if record.kind == "sent" and record.text.startswith("delivery/"):
             fates.append(_delivery(record, by_message.get(record.child, []), parked))
+        elif record.kind == "sent" and record.text.startswith("batch/"):
+            fates.append(_batched(record, by_message, parked))
         elif record.kind in ("filtered", "duplicate") and record.place and not _was_delivered(by_message, record):
             fates.append(Fate(record.message_id, record.place, "ended", f"{record.kind}: {record.text}", record.at))
     sent = {record.child for record in records if record.kind == "sent"}
@@ -124,6 +127,19 @@ def _delivery(sent: Record, lines: Sequence[Record], parked: Mapping[str, Parked
     if closing:
         return Fate(sent.child, place, "ended", f"{closing[-1].kind} at {place}: {closing[-1].text}", closing[-1].at)
     return Fate(sent.child, place, "waiting", f"on its way to {place}", sent.at)
+
+
+def _batched(sent: Record, by_message: Mapping[str, Sequence[Record]], parked: Mapping[str, Parked]) -> Fate:
+    """Return the fate of a document that leaves with others: that of its batch, once there is one."""
+    place = sent.text.partition("/")[2]
+    if sent.child in parked:
+        return _waiting(parked[sent.child])
+    for line in by_message.get(sent.child, []):
+        if line.kind == "batched":
+            carried = replace(line, text=f"delivery/{line.place}")
+            fate = _delivery(carried, by_message.get(line.child, []), parked)
+            return replace(fate, sentence=f"{fate.sentence}, in {line.text}")
+    return Fate(sent.child, place, "waiting", f"waiting for others that leave with it to {place}", sent.at)
 
 
 def _retrying(record: Record) -> str:

@@ -15,7 +15,7 @@ from esb.envelope import ChannelSpec, Topology
 from esb.errors import DefinitionError, Diagnostic
 from esb.message import Message
 from esb.pipeline import Route
-from esb.plan import DeliveryPlan, IntakePlan, Plan, Policy
+from esb.plan import BatchPlan, DeliveryPlan, IntakePlan, Plan, Policy
 from esb.policies import POLICIES
 from esb.ports import Format
 from esb.routes.compiling import Compiler, keys_of
@@ -76,6 +76,7 @@ class Builder:
         for name in self.project.endpoints:
             yield places["endpoint"][name], partial(library.format, name)
             yield places["endpoint"][name], partial(self.delivery, name)
+            yield places["endpoint"][name], partial(self.batch, name)
         for name, route in self.project.routes.items():
             yield places["route"][name], partial(self.route, name)
             if route.from_ is not None and route.from_.endpoint is not None:
@@ -85,9 +86,7 @@ class Builder:
         """Return a compiled route."""
         spec = self.project.routes[name]
         owner = spec.owner or self.project.spec.defaults.owner
-        route = Compiler(
-            name, spec, self.library, self.project.routes, last=reply_steps(self.project, spec)
-        ).route()
+        route = Compiler(name, spec, self.library, self.project.routes, last=reply_steps(self.project, spec)).route()
         return Route(name, route.entry, route.entries, route.keys, route.order_key, owner)
 
     def policy(self, name: str) -> Policy:
@@ -167,6 +166,26 @@ class Builder:
             owner=spec.owner or self.project.spec.defaults.owner,
         )
 
+    def batch(self, name: str) -> BatchPlan | None:
+        """Return how documents for an endpoint leave together, or None if each leaves alone."""
+        spec = self.library.endpoint(name)
+        interchanges = self.library.interchanges(name)
+        if spec.batch is None or interchanges is None:
+            return None
+        return BatchPlan(
+            endpoint=name,
+            every=spec.batch.every,
+            most=spec.batch.max,
+            draft=interchanges.draft,
+            format=interchanges.format,
+            within=interchanges.within,
+            owner=spec.owner or self.project.spec.defaults.owner,
+        )
+
+    def batches(self) -> dict[str, BatchPlan]:
+        """Return the endpoints whose documents leave together."""
+        return {name: plan for name in self.served() if (plan := self.batch(name)) is not None}
+
     def served(self) -> list[str]:
         """Return the endpoints that are delivered to: all that can, but for those that only feed a route.
 
@@ -185,6 +204,7 @@ class Builder:
         own = {name: spec for name, spec in routes.items() if spec.from_ is not None}
         channels = [ChannelSpec(f"route/{name}", spec.order_by is not None) for name, spec in sorted(own.items())]
         channels += [ChannelSpec(f"delivery/{name}", self.library.endpoint(name).ordered) for name in self.served()]
+        channels += [ChannelSpec(f"batch/{name}") for name in self.batches()]
         events = [
             (spec.from_.event, f"route/{name}")
             for name, spec in sorted(own.items())
@@ -203,5 +223,6 @@ class Builder:
             intakes={plan.endpoint: plan for plan in intakes},
             deliveries={name: self.delivery(name) for name in self.served()},
             topology=self.topology(),
+            batches=self.batches(),
             ordered_routes=frozenset(name for name, spec in routes.items() if spec.order_by is not None),
         )

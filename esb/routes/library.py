@@ -50,6 +50,11 @@ class Library:
         """Return how an endpoint gets interchanges with control numbers, or None if its format has none."""
         made, spec = self.format(endpoint), self.endpoint(endpoint)
         draft = getattr(made, "draft", None)
+        if draft is None and spec.batch is not None:
+            raise DefinitionError(
+                f"endpoint {endpoint}: batch: collects documents into one interchange, and its format writes none; "
+                "give it format: { type: x12 or edifact, envelope: … }, or remove batch:"
+            )
         if draft is None:
             return None
         partner = self.project.partners.get(spec.partner)

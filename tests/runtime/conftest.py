@@ -167,6 +167,7 @@ CHANNELS = {
     "Router": ("route/orders",),
     "Deliverer": ("delivery/erp",),
     "Recorder": ("journal", "dead"),
+    "Batcher": ("batch/erp",),
 }
 
 
