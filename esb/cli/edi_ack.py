@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from esb.cli.edi_options import Endpoint, GivenFile, Guides, called, chooser, known, opened
+from esb.cli.edi_options import Endpoint, GivenFile, Guides, Partner, called, chooser, known, opened
 from esb.cli.options import ProjectDir
 from esb.cli.output import say
 
@@ -18,6 +18,7 @@ def command(
     project: ProjectDir = Path(),
     guide: Guides = None,
     endpoint: Endpoint = "",
+    partner: Partner = "",
     kind: Annotated[
         Literal["997", "999", "contrl", "none", ""],
         typer.Option(help="How it is answered; default: 997 for X12, contrl for EDIFACT."),
@@ -32,7 +33,7 @@ def command(
     changes = {name: value for name, value in (("acknowledge", kind), ("ta1", ta1)) if value}
     count = 0
     with opened(file) as content:
-        dialect = known(content, called(file), chooser(project, guide, endpoint, **changes))
+        dialect = known(content, called(file), chooser(project, guide, endpoint, partner, **changes))
         reader = dialect.reader()
         while True:
             piece = content.read(1 << 18)

@@ -9,7 +9,7 @@ from typing import Annotated
 
 import typer
 
-from esb.cli.edi_options import Endpoint, Guides, called, chooser, opened
+from esb.cli.edi_options import Endpoint, Guides, Partner, called, chooser, counted, opened
 from esb.cli.options import AsJson, ProjectDir
 from esb.cli.output import emit, say
 from esb.errors import UsageError
@@ -24,13 +24,14 @@ def command(
     project: ProjectDir = Path(),
     guide: Guides = None,
     endpoint: Endpoint = "",
+    partner: Partner = "",
     json: AsJson = False,
 ) -> int:
     """Say what is wrong with EDI files, each fault with its segment and a caret below it.
 
     Exit 0: accepted, 1: there are errors, 65: a file cannot be read at all. With --json one object a file, in order.
     """
-    choose, seen, code = chooser(project, guide, endpoint), Seen(), 0
+    choose, seen, code = chooser(project, guide, endpoint, partner), Seen(), 0
     for name in files:
         report = report_of(name, choose, seen)
         if json:
@@ -99,17 +100,10 @@ def readable_text(text: str) -> str:
 
 def sentence(report: Report) -> str:
     """Return what a file is, in one line."""
-    counts = ", ".join(
-        f"{count} {word}{'' if count == 1 else 's'}"
-        for count, word in (
-            (report.interchanges, "interchange"),
-            (report.groups, "group"),
-            (report.transactions, "transaction"),
-        )
-    )
+    pairs = ((report.interchanges, "interchange"), (report.groups, "group"), (report.transactions, "transaction"))
+    counts = ", ".join(counted(count, word) for count, word in pairs)
     rejected = f" ({report.rejected} rejected)" if report.rejected else ""
     kind = f"{report.dialect}, " if report.dialect else ""
     more = f"; {report.untold} more findings are not shown" if report.untold else ""
-    found = f"{report.errors} error{'' if report.errors == 1 else 's'}, {report.warnings} warning"
-    found += "" if report.warnings == 1 else "s"
+    found = f"{counted(report.errors, 'error')}, {counted(report.warnings, 'warning')}"
     return f"{report.name}: {report.verdict.replace('-', ' ')}: {kind}{counts}{rejected}; {found}{more}"

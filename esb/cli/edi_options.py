@@ -14,6 +14,7 @@ import typer
 
 from esb.errors import FormatError, UsageError
 from esb.management.edi_files import HEAD, Dialect, dialect, sniff, standard, stranger
+from esb.management.edi_files.guides import overlay_of
 from esb.specs import EndpointSpec, FormatSpec
 
 Guides = Annotated[
@@ -21,11 +22,12 @@ Guides = Annotated[
     typer.Option("--guide", help="x12/850, a file, or a guide of the project; default: every standard set."),
 ]
 Endpoint = Annotated[str, typer.Option("--endpoint", help="Read as this endpoint of the project does.")]
+Partner = Annotated[str, typer.Option("--partner", help="Narrowed by the overlay of this partner of the project.")]
 GivenFile = Annotated[str, typer.Argument(help="The file; - reads standard input.")]
 
 
 def chooser(
-    project: Path, guides: list[str] | None = None, endpoint: str = "", **changes: str
+    project: Path, guides: list[str] | None = None, endpoint: str = "", partner: str = "", **changes: str
 ) -> Callable[[str], Dialect]:
     """Return what gives the reader for a dialect: by an endpoint or guides of the project, or by the standards.
 
@@ -37,11 +39,37 @@ def chooser(
     """
     if guides and endpoint:
         raise UsageError("an endpoint brings its own guides; give --endpoint or --guide")
+    if partner:
+        return _of_partner(project, guides, endpoint, partner, changes)
     if not guides and not endpoint:
         return lambda name: dialect(_changed(standard(name), changes), {})
     spec, files = _of_endpoint(project, endpoint) if endpoint else format_of(project, guides or [])
     chosen = dialect(_changed(spec, changes), files)
     return lambda name: chosen if name == chosen.name else dialect(_changed(standard(name), changes), {})
+
+
+def _of_partner(
+    project: Path, guides: list[str] | None, endpoint: str, partner: str, changes: Mapping[str, str]
+) -> Callable[[str], Dialect]:
+    """Return what reads as the overlay of a partner says, whatever the dialect."""
+    from esb.routes import read_files
+
+    given: FormatSpec | None = None
+    files: Mapping[str, bytes] = {}
+    if endpoint:
+        given, files = _of_endpoint(project, endpoint)
+    elif guides:
+        given, files = format_of(project, guides)
+    files = {**read_files(project), **files}
+    overlay_of(partner, files)
+
+    def choose(name: str) -> Dialect:
+        spec = given if given is not None and getattr(given, "type", "") == name else standard(name)
+        if "partner" not in type(spec).model_fields:
+            raise UsageError(f"partners have no overlay for {name} yet; leave --partner out")
+        return dialect(_changed(spec, changes).model_copy(update={"partner": partner}), files)
+
+    return choose
 
 
 def _changed(spec: FormatSpec, changes: Mapping[str, str]) -> FormatSpec:
@@ -82,6 +110,8 @@ def edi_endpoint(project: Path, name: str) -> tuple[EndpointSpec, Mapping[str, b
 def _of_endpoint(project: Path, name: str) -> tuple[FormatSpec, Mapping[str, bytes]]:
     spec, files = edi_endpoint(project, name)
     assert isinstance(spec.format, FormatSpec)
+    if spec.partner and getattr(spec.format, "partner", None) == "":
+        return spec.format.model_copy(update={"partner": spec.partner}), files
     return spec.format, files
 
 
@@ -104,6 +134,24 @@ def format_of(project: Path, guides: list[str]) -> tuple[FormatSpec, Mapping[str
         files = {**read_files(project), **files}
     kind: Any = type(standard("edifact" if names and names[0].startswith("edifact/") else "x12"))
     return kind(guide=names), files
+
+
+def guide_files(project: Path, name: str, partner: str = "") -> tuple[str, Mapping[str, bytes]]:
+    """Return what a guide is called, and the files that it and the partner's overlay are in.
+
+    A path to a file is a guide too; the project is read only where it is needed.
+    """
+    from esb.routes import read_files
+
+    path, _, version = name.partition("@")
+    shipped = path.startswith(("x12/", "edifact/"))
+    file = Path(path)
+    loose = not shipped and file.suffix in (".yaml", ".yml") and file.is_file()
+    files = read_files(project) if partner or not (shipped or loose) else {}
+    if loose:
+        files = {**files, f"schemas/{file.stem}.yaml": file.read_bytes()}
+        return f"{file.stem}@{version}" if version else file.stem, files
+    return name, files
 
 
 @contextmanager
@@ -130,3 +178,8 @@ def opened(name: str) -> Iterator[BinaryIO]:
 def called(name: str) -> str:
     """Return what a file is called in answers."""
     return "standard input" if name == "-" else name
+
+
+def counted(count: int, word: str) -> str:
+    """Return a count with its word: 1 file, 2 files."""
+    return f"{count} {word}{'' if count == 1 else 's'}"

@@ -12,7 +12,7 @@ from typing import Annotated, BinaryIO, Literal
 import typer
 import yaml
 
-from esb.cli.edi_options import Endpoint, GivenFile, Guides, called, chooser, known, opened
+from esb.cli.edi_options import Endpoint, GivenFile, Guides, Partner, called, chooser, known, opened
 from esb.cli.options import AsJson, ProjectDir
 from esb.cli.output import emit, say
 from esb.management.edi_files import Branch, Dialect, Named, Segment, Skipped, branches, readable, segments
@@ -25,6 +25,7 @@ def command(
     project: ProjectDir = Path(),
     guide: Guides = None,
     endpoint: Endpoint = "",
+    partner: Partner = "",
     form: Annotated[
         Literal["segments", "tree", "document"],
         typer.Option("--as", help="Its segments; a tree with loops and names; or the documents that routes get."),
@@ -33,7 +34,7 @@ def command(
 ) -> int:
     """Show an EDI file: its segments with line and position, the tree that its guide sees, or its documents."""
     with opened(file) as content:
-        dialect = known(content, called(file), chooser(project, guide, endpoint))
+        dialect = known(content, called(file), chooser(project, guide, endpoint, partner))
         if form == "segments":
             return _segments(content, dialect, json)
         if form == "tree":

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from esb.cli.edi_lint import report_of
-from esb.cli.edi_options import Endpoint, Guides, chooser
+from esb.cli.edi_options import Endpoint, Guides, Partner, chooser
 from esb.cli.options import AsJson, ProjectDir
 from esb.cli.output import emit, say, table
 from esb.management.edi_files import Report, Seen, readable
@@ -22,10 +22,11 @@ def command(
     project: ProjectDir = Path(),
     guide: Guides = None,
     endpoint: Endpoint = "",
+    partner: Partner = "",
     json: AsJson = False,
 ) -> int:
     """Count what EDI files hold: sets and partners, faults by code, sizes, and the speed of reading."""
-    choose, seen, code = chooser(project, guide, endpoint), Seen(), 0
+    choose, seen, code = chooser(project, guide, endpoint, partner), Seen(), 0
     for name in files:
         began, ran = time.perf_counter(), time.process_time()
         report = report_of(name, choose, seen)

@@ -1,0 +1,150 @@
+"""esb edi lint-guide, diff, doc and --partner: guides as they are written, and as a partner uses them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from esb.cli import run
+from esb.testing.edi_kit import interchange, order
+
+PARTNER = """\
+description: ACME
+edi:
+  versions: ["004010"]
+  tolerate: [el.long]
+  change:
+    "850":
+      - {at: "REF[DP]", use: M}
+      - {at: lines.PO1.unit, codes: [EA]}
+"""
+TINY = "set: '850'\nis: tiny order\ngroup: PO\nversions: ['004010']\nbody:\n  - BEG: {use: M, into: order}\n"
+
+
+class Desk:
+    """A project with a partner, and `esb edi` in its folder."""
+
+    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
+        self.folder, self._capture = folder, capture
+        self.err = ""
+        self.code = 0
+
+    def file(self, content: str, name: str) -> str:
+        path = self.folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(content)
+        return name
+
+    def __call__(self, *words: str) -> list[str]:
+        self._capture.readouterr()
+        self.code = run(["edi", *words])
+        out, self.err = self._capture.readouterr()
+        return out.splitlines()
+
+    def values(self, *words: str) -> list[Any]:
+        return [json.loads(line) for line in self(*words)]
+
+
+@pytest.fixture
+def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
+    monkeypatch.chdir(tmp_path)
+    made = Desk(tmp_path, capsys)
+    made.file("defaults: { owner: desk }\n", "esb.yaml")
+    made.file(PARTNER, "schemas/partners/acme.yaml")
+    return made
+
+
+def test_shipped_guides_are_without_doubt(desk: Desk) -> None:
+    assert desk("lint-guide", "x12/850", "edifact/ORDERS@D96A") == []
+    assert desk.code == 0
+    assert desk.err == "3 guides by version, 0 doubtful places\n"
+
+
+def test_a_segment_that_nothing_reaches_is_doubtful(desk: Desk) -> None:
+    desk.file(TINY + "  - REF: {max: 9}\n  - REF: {max: 2, into: more}\n", "tiny.yaml")
+
+    (doubt, *_) = desk.values("lint-guide", "tiny.yaml", "--json", "--strict")
+
+    assert desk.code == 1
+    assert doubt["code"] == "W424"
+    assert "REF" in doubt["message"]
+
+
+def test_a_wrong_guide_is_an_error_with_its_place(desk: Desk) -> None:
+    desk.file(TINY.replace("BEG", "BGE"), "tiny.yaml")
+
+    desk("lint-guide", "tiny.yaml")
+
+    assert desk.code == 78
+    assert "tiny.yaml:6:" in desk.err
+    assert "has no segment BGE" in desk.err
+
+
+def test_two_versions_are_told_apart_by_path(desk: Desk) -> None:
+    found = desk.values("diff", "x12/850@004010", "x12/850@005010", "--json")
+
+    assert {"path": "references.value", "kind": "changed", "message": "was AN 1..30, is AN 1..50"} in found
+
+
+def test_what_a_partner_makes_of_a_standard_is_a_difference(desk: Desk) -> None:
+    found = desk("diff", "x12/850", "--partner", "acme")
+
+    assert any("lines" in line and "EA" in line for line in found)
+    assert desk.code == 0
+
+
+def test_a_difference_needs_two_sides(desk: Desk) -> None:
+    desk("diff", "x12/850")
+
+    assert desk.code == 64
+
+
+def test_the_guide_of_a_partner_is_printed_with_what_is_agreed(desk: Desk) -> None:
+    page = desk("doc", "x12/850", "--partner", "acme")
+    html = desk("doc", "x12/850", "--partner", "acme", "--html")
+
+    assert page[0] == "# 850 purchase order, version 004010, group PO"
+    assert any("REF" in line and "DP" in line for line in page)
+    assert html[0].lower().startswith("<!doctype html")
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "says"),
+    [
+        (("doc", "x12/999@004010"), 78, "not written for 004010"),
+        (("doc", "x12/850@40"), 78, "is no version"),
+        (("doc", "x12/851"), 78, "there is no guide 'x12/851'"),
+        (("doc", "nothing"), 78, "no file schemas/nothing.yaml"),
+        (("doc", "x12/850", "--partner", "bolt"), 78, "partner 'bolt' has no overlay"),
+        (("lint", "in.edi", "--partner", "bolt"), 78, "partner 'bolt' has no overlay"),
+    ],
+)
+def test_what_does_not_exist_is_named(desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
+    desk.file(interchange(order()), "in.edi")
+
+    desk(*words)
+
+    assert desk.code == code
+    assert says in desk.err
+
+
+def test_files_are_read_as_a_partner_writes_them(desk: Desk) -> None:
+    desk.file(interchange(order(), order("0002", ("REF*DP*038~", "")).replace("SE*11", "SE*10")), "in.edi")
+
+    (report,) = desk.values("lint", "--json", "in.edi", "--partner", "acme")
+
+    found = {(one["transaction"], one["code"]) for one in report["findings"] if one["severity"] == "error"}
+    assert found == {("0001", "impl.code"), ("0002", "impl.code"), ("0002", "impl.seg-needed")}
+
+
+def test_an_endpoint_of_a_partner_reads_with_its_overlay(desk: Desk) -> None:
+    endpoint = "type: file\npartner: acme\ndirectory: in\nformat: { type: x12, guide: x12/850 }\n"
+    desk.file(endpoint, "endpoints/orders.yaml")
+    desk.file(interchange(order()), "in.edi")
+
+    (report,) = desk.values("lint", "--json", "in.edi", "--endpoint", "orders")
+
+    assert {one["code"] for one in report["findings"]} == {"impl.code"}
