@@ -10,6 +10,10 @@ from msgspec import Struct
 from esb.formats.edi.patterns import RELEASED
 
 
+_SHIFTING = "iso2022-jp-2"
+"""The one codec whose bytes look like others: escape sequences say what they mean."""
+
+
 class Charset(Struct, frozen=True):
     """One character set: its codec, and the characters that it allows (a released separator is always one)."""
 
@@ -22,14 +26,16 @@ class Charset(Struct, frozen=True):
         """Whether there is more in it than ASCII."""
         return self.codec != "ascii"
 
+    @property
+    def shifts(self) -> bool:
+        """Whether escape sequences change what its bytes mean."""
+        return self.codec == _SHIFTING
+
 
 _PRIVATE = rf"\u{RELEASED:04x}-\u{RELEASED + 255:04x}"
 _UPPER = re.compile(rf"[A-Z0-9 .,\-()/='+:?!\"%&*;<>\r\n{_PRIVATE}]*")
 _SEVEN_BITS = re.compile(rf"[ -~\r\n{_PRIVATE}]*")
 _EIGHT_BITS = re.compile(r"[^\x00-\x09\x0b\x0c\x0e-\x1f\x7f-\x9f\ufffd\uffff]*")
-
-_SHIFTING = "iso2022-jp-2"
-"""The one codec whose bytes look like others: escape sequences say what they mean."""
 
 CHARSETS: Mapping[str, Charset] = {
     "UNOA": Charset("UNOA", "ascii", _UPPER),
@@ -70,7 +76,7 @@ def named(codec: str) -> Charset:
 
 def hidden(text: str, charset: Charset) -> str:
     """Return a text (bytes as characters) whose separators are separators: those within ISO 2022 are hidden."""
-    if charset.codec != _SHIFTING or "\x1b" not in text:
+    if not charset.shifts or "\x1b" not in text:
         return text
     return _SHIFTED.sub(lambda shift: "".join(chr(_BYTES + ord(char)) for char in shift[0]), text)
 
@@ -83,7 +89,7 @@ def decoded(text: str, charset: Charset) -> str:
     """
     if text.isascii():
         return text
-    if charset.codec == _SHIFTING:
+    if charset.shifts:
         return _SHIELDED.sub(lambda found: _shifted(found[0]), text)
     if _HIGH.search(text) is None:
         return text

@@ -46,7 +46,8 @@ class Run(Struct):
 
 def run(text: str, marks: Marks, charset: Charset, offset: int, line: int, limit: int) -> Run:
     """Return the segments of a text; a segment over the limit and all behind it are left out."""
-    shielded = shield(hidden(text, charset), marks)
+    plain = text.isascii() and not charset.shifts and not (marks.release and marks.release + marks.terminator in text)
+    shielded = text if plain else shield(hidden(text, charset), marks)
     raw = shielded.split(marks.terminator)
     if not raw[-1].strip(BLANK):
         raw.pop()
@@ -56,9 +57,11 @@ def run(text: str, marks: Marks, charset: Charset, offset: int, line: int, limit
         size = sum(map(len, raw)) + long
         text, shielded = text[:size], shielded[:size]
     segments = raw
-    if not shielded.isascii():
-        plain = shielded.replace(FILLER, "") if FILLER in shielded else shielded
-        segments = decoded(plain, charset).split(marks.terminator)[: len(raw)]
+    if not plain:
+        segments = decoded(shielded.replace(FILLER, ""), charset).split(marks.terminator)[: len(raw)]
+    elif marks.release and marks.release in text:
+        release = marks.release
+        segments = [shield(one, marks).replace(FILLER, "") if release in one else one for one in raw]
     if "\n" in text or "\r" in text or f"{marks.terminator} " in text or text[:1] == " ":
         segments = [segment.lstrip(BLANK) for segment in segments]
     return Run(text, raw, segments, offset, line)
