@@ -176,15 +176,19 @@ class _Code:
     def _pairs(self, item: Item, first: int, indent: str) -> None:
         assert isinstance(item.of, Element) and item.value is not None
         codes, convert = self.constant(dict(item.of.codes)), reader(item.value)
-        value = "v[i + 1]" if convert is None else f"{self.constant(convert)}(v[i + 1])"
+        read = "{}" if convert is None else f"{self.constant(convert)}({{}})"
         lines = (
+            # most have one pair or two: the loop is for those that have more
             "h = {}",
-            f"for i in range({first}, min(n, {first + 2 * item.pairs}) - 1, 2):",
-            " if x := v[i]:",
-            f"  k2 = {codes}.get(x, x)",
-            "  if k2 in h: k2 = free(h, k2)",
-            f"  h[k2] = {value}",
-            f"if h: f[{item.name!r}] = h",
+            f"if n > {first + 1}:",
+            f" if x := v[{first}]: h[{codes}.get(x, x)] = {read.format(f'v[{first + 1}]')}",
+            f" if n > {first + 3}:",
+            f"  for i in range({first + 2}, min(n, {first + 2 * item.pairs}) - 1, 2):",
+            "   if x := v[i]:",
+            f"    k2 = {codes}.get(x, x)",
+            "    if k2 in h: k2 = free(h, k2)",
+            f"    h[k2] = {read.format('v[i + 1]')}",
+            f" if h: f[{item.name!r}] = h",
         )
         self.add(*(indent + line for line in lines))
 

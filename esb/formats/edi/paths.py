@@ -41,6 +41,9 @@ class Path:
         """Return what it leads to. Raises Lost if that was streamed away."""
         found = [document]
         for names, key, values in self._steps:
+            if not key and len(names) == 1 and names[0][0] != "*":
+                found = _plain(found, names[0])
+                continue
             found = _items(held for within in found for held in _held(within, names))
             if key:
                 found = [held for held in found if isinstance(held, dict) and str(held.get(key, "")) in values]
@@ -60,14 +63,30 @@ def path(source: str) -> Path:
     return Path(source)
 
 
+@lru_cache(1000)
 def alternatives(source: str) -> tuple[Path, ...]:
     """Return the paths of `a.b, c`: any of them."""
     return tuple(path(part) for part in source.split(","))
 
 
+@lru_cache(1000)
 def added(source: str) -> tuple[Path, ...]:
     """Return the paths of `a.b + c`: what they lead to counts together."""
     return tuple(path(part) for part in source.split("+"))
+
+
+def _plain(found: list[Any], name: str) -> list[Any]:
+    """Return what stands under one key, with lists gone through: nearly every step is this."""
+    items: list[Any] = []
+    for within in found:
+        held = within.get(name) if type(within) is dict else None
+        if type(held) is list:
+            items += held
+        elif type(held) is range:
+            raise Lost
+        elif held is not None:
+            items.append(held)
+    return items
 
 
 def _held(within: Any, names: tuple[str, ...]) -> Iterator[Any]:

@@ -85,11 +85,11 @@ class _Sequence:
         out = [self._required(), re.escape(tag)]
         for index, slot in enumerate(slots[: last + 1]):
             lead = self._mark if tag or index else ""
-            out.append(f"{lead}{slot}" if self._items[index].must else f"{lead}(?:{slot})?")
+            out.append(f"{lead}{slot}" if self._items[index].must else f"{lead}{_maybe(slot)}")
         tail = ""
         for index in range(len(slots) - 1, last, -1):
             lead = self._mark if tag or index else ""
-            tail = f"(?:{lead}(?:{slots[index]})?{tail})?"
+            tail = f"(?:{lead}{_maybe(slots[index])}{tail})?"
         return "".join([*out, tail, f"(?:{self._mark})*" if tag else ""])
 
     def _slot(self, position: int, item: Item) -> str:
@@ -157,6 +157,16 @@ class _Sequence:
                 there = [f"(?:{self._char}*{self._mark}){{{at - self._first}}}{self._char}" for at in note.positions]
                 out += f"(?={'|'.join(there)})"
         return out
+
+
+_ONE_OR_MORE = re.compile(r"(\[[^\]]*(?:\\\][^\]]*)*\])\{1,(\d+)\}\+")
+"""The expression of a plain text: one class of characters, at least one of them."""
+
+
+def _maybe(slot: str) -> str:
+    """Return the expression for a slot that may be empty; where it can, it costs no group."""
+    plain = _ONE_OR_MORE.fullmatch(slot)
+    return f"{plain[1]}{{0,{plain[2]}}}+" if plain else f"(?:{slot})?"
 
 
 def _spread(items: Sequence[Item], notes: Sequence[Note]) -> tuple[Sequence[Item], Sequence[Note]]:

@@ -88,7 +88,8 @@ class Walk:
         self._owners = [-1] * (machine.loops + 1)
         self._counts = [0] * (machine.loops + 1)
         self._repeats = 1
-        self._levels, self._depths = Numbers(), dict[str, int]()
+        self._levels: Numbers | None = Numbers() if machine.has_tree else None
+        self._depths: dict[str, int] = {}
         self._bind = bind
         self._watching = Watching(machine.watched) if machine.watched is not None else None
         ring = machine.streamed
@@ -118,15 +119,13 @@ class Walk:
         """Take segments from `start`; return the index of the first that is not ours: the set is `over`, or was cut."""
         self._locate, element = locate, self.machine.marks.element
         state, scopes, binding, repeats = self._state, self._scopes, self._bind, self._repeats
+        turns, owners, counts = self._turns, self._owners, self._counts
         ahead, index = self.count - start + 1, start
         for index in range(start, len(segments)):
             text = segments[index]
-            if binding:
-                values = text.split(element)
-                tag = values[0]
-            else:
-                # who only checks needs no values, where the accept path takes the text
-                values, tag = _NO_VALUES, text.partition(element)[0]
+            # who only checks needs no values, where the accept path takes the text
+            values = text.split(element) if binding else _NO_VALUES
+            tag = values[0] if binding else text.partition(element)[0]
             step = state[tag]
             if step is None:
                 if tag in self._stops:
@@ -148,15 +147,24 @@ class Walk:
                     self._index, self.count = index, index + ahead
                     self._special(step, TOO_MANY, values)
                     binding = self._bind
-            elif how != OPEN or self._turn(detail) != OPEN:
-                repeats = 1
-                self._index, self.count = index, index + ahead
-                place = self._special(step, TOO_MANY if how == OPEN else how, values or text.split(element))
-                if place.state is not state:
-                    state, bind = place.state, place.bind
-                if self.over:
-                    return index + 1
-                binding = self._bind
+            else:
+                if how == OPEN:
+                    ring, parent, most, _, _ = detail
+                    turns[ring] += 1
+                    if owners[ring] != turns[parent]:
+                        owners[ring], counts[ring] = turns[parent], 1
+                    elif counts[ring] < most:
+                        counts[ring] += 1
+                    else:
+                        how = TOO_MANY
+                if how != OPEN:
+                    repeats, self._index, self.count = 1, index, index + ahead
+                    place = self._special(step, how, values or text.split(element))
+                    if self.over:
+                        return index + 1
+                    if place.state is not state:
+                        state, bind = place.state, place.bind
+                    binding = self._bind
             if binding:
                 bind(values or text.split(element), scopes)
         else:
@@ -267,11 +275,13 @@ class Walk:
         tree, names = ring.loop.tree, [item.name for item in place.use.segment.items]
         found = dict(zip(names, values[1:], strict=False))
         number, parent, level = found.get(tree.id, ""), found.get(tree.parent, ""), found.get(tree.level, "")
-        if parent and not self._levels.seen(parent):
+        levels = self._levels
+        assert levels is not None
+        if parent and not levels.seen(parent):
             at = names.index(tree.parent) + 1
             text = f"{place.tag}{at:02d} names parent {parent[:20]!r}, which did not come before"
             self.fault("el.code", text, tag=place.tag, loop=ring.name, element=at, value=parent)
-        if not self._levels.first_time(number):
+        if not levels.first_time(number):
             at = names.index(tree.id) + 1
             text = f"{place.tag}{at:02d} is {number[:20]!r} again; every level has a number of its own"
             self.fault("el.code", text, tag=place.tag, loop=ring.name, element=at, value=number)

@@ -61,7 +61,11 @@ class X12Reader:
 
     def _stamped(self, parts: Iterator[Part]) -> list[Part]:
         """Return parts, each with the number of the interchange that was open when it was cut out."""
-        return [replace(part, unit=self.interchanges) for part in parts if not self._muted]
+        found: list[Part] = []
+        for part in parts:
+            if not self._muted:
+                found.append(part if part.unit == self.interchanges else replace(part, unit=self.interchanges))
+        return found
 
     def _rest(self) -> Iterator[Part]:
         yield from self._read(b"", final=True)
@@ -89,13 +93,14 @@ class X12Reader:
             if self._set is None:
                 yield from self._outside(segments[index], run, index)
                 if self._set is not None:
-                    known = (index, run.begin(index, known))
+                    known = (index, run.begin(index, known)) if self._options.bind else (0, 0)
                     self._open_set(self._set, run, index, known[1])
                 index += 1
                 continue
             index, known = self._set.run(run, index, known)
-            for line in self._set.lines(self._headers):
-                yield from self._give(line)
+            if self._set.walk.units is not None:
+                for line in self._set.lines(self._headers):
+                    yield from self._give(line)
             if self._set.walk.over or index < len(segments):
                 yield from self._close_set(self._set.walk.over)
         if self._set is not None:
@@ -115,6 +120,7 @@ class X12Reader:
             yield from self._end_stray()
         if tag == "ST" and self._group is not None:
             self._set = Transaction(self._options, interchange, self._group, self._decode)
+            self._set.unit = self.interchanges
         elif tag == "GS":
             yield from self._open_group(values, *run.locate(index))
         elif tag == "GE" and self._group is not None:

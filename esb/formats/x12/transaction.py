@@ -18,6 +18,8 @@ from esb.formats.x12.framing import Run
 from esb.formats.x12.options import Options
 from esb.formats.x12.refusals import KEPT, sentence
 
+_NO_CUTS: tuple[Cut, ...] = ()
+
 STOPS = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA"})
 """Tags that end an open transaction set, whatever its guide says."""
 
@@ -33,6 +35,7 @@ class Transaction:
         self._head = b""
         self._lines: list[tuple[Cut, bytes]] = []
         self.walk: Walk
+        self.unit = 0
         self.name = self.number = self.guide = ""
 
     def open(self, values: list[str], run: Run, index: int, begin: int) -> None:
@@ -58,7 +61,9 @@ class Transaction:
             self._carried = [run.segments[index]] if options.carry and options.bind else None
 
     def _check_header(self, values: list[str], supported: bool) -> None:
-        walk, wrong = self.walk, st_faults(self.name, self.number)
+        walk = self.walk
+        # an ST that its definition takes, of a set that there is, says all it must
+        wrong = st_faults(self.name, self.number) if walk.faults or not supported else ()
         self._note("ST", wrong, values)
         if not supported and not any(element == 1 for _, element, _ in wrong):
             version = self._group.version[:20] or "?"
@@ -70,10 +75,10 @@ class Transaction:
 
     def _note(self, tag: str, wrong: Sequence[Wrong], values: Sequence[str]) -> None:
         """Note faults of ST or SE by the set's own codes; notes on those elements would say it twice."""
+        if not wrong:
+            return
         elements = {element for _, element, _ in wrong}
-        if elements:
-            kept = [fault for fault in self.walk.faults if fault.tag != tag or fault.element not in elements]
-            self.walk.faults = kept
+        self.walk.faults = [fault for fault in self.walk.faults if fault.tag != tag or fault.element not in elements]
         for code, element, text in wrong:
             self.walk.fault(code, text, tag=tag, element=element, value=at(values, element)[:100])
 
@@ -82,11 +87,11 @@ class Transaction:
         following = self.walk.run(run.segments, index, run.locate)
         if self._carried is not None and not self._kept.overfull:
             self._carried += run.segments[index:following]
-        for cut in self.walk.units.take() if self.walk.units is not None else ():
+        for cut in self.walk.units.take() if self.walk.units is not None else _NO_CUTS:
             known = (cut.index, run.begin(cut.index, known))
             self._cut(cut, run.text[self._from : known[1]])
             self._from = known[1]
-        if self.walk.over or following < len(run.segments):
+        if self._options.bind and (self.walk.over or following < len(run.segments)):
             known = (following, run.begin(following, known))
             self._kept.take(run.text[self._from : known[1]])
             self._from = known[1]
@@ -104,6 +109,8 @@ class Transaction:
 
     def lines(self, headers: Mapping[str, str]) -> Iterator[Part]:
         """Give the lines that were read since the last call, each with what stands before the first of them."""
+        if not self._lines:
+            return
         lines, self._lines = self._lines, []
         units, envelope = self.walk.units, self._envelope(headers)
         for cut, raw in lines:
@@ -118,7 +125,8 @@ class Transaction:
 
     def pause(self, run: Run) -> None:
         """Keep the rest of a run; the set goes on in the next."""
-        self._kept.take(run.text[self._from :])
+        if self._options.bind:
+            self._kept.take(run.text[self._from :])
         self._from = 0
         if self._kept.overfull and self._options.bind:
             self.walk.failed = True
@@ -128,7 +136,7 @@ class Transaction:
     def close(self, proper: bool) -> Verdict:
         """End it; `proper` = with an SE."""
         walk = self.walk
-        if proper:
+        if proper and walk.trailer != ["SE", str(walk.count), self.number]:
             self._note("SE", se_faults(walk.trailer, walk.count, self.number), walk.trailer)
         walk.close()
         if not proper:
@@ -141,7 +149,7 @@ class Transaction:
             document = {**document, units.into: range(units.number)}
         if not walk.failed and self._options.bind:
             check(walk, document)
-        noted = any(fault.severity == "warning" for fault in walk.faults)
+        noted = bool(walk.faults) and any(fault.severity == "warning" for fault in walk.faults)
         if units is not None and units.bad:
             noted = True
             walk.failed = walk.failed or self._options.reject != "set"
@@ -149,20 +157,27 @@ class Transaction:
         return Verdict(self.name, self.number, code, walk.faults, self.guide)
 
     def part(self, verdict: Verdict, headers: Mapping[str, str]) -> Part | None:
-        """Return what it becomes: a document, an exception with its bytes, or nothing if its lines were given."""
+        """Return what it becomes: a document, an exception with its bytes, or nothing.
+
+        Nothing: its lines were given, or it is good and nobody wants documents.
+        """
         walk = self.walk
+        if verdict.code == "A" and not self._options.bind:
+            return None
         envelope, findings = self._envelope(headers), _findings(walk.faults)
         raw = self._head + self._kept.raw()
         if verdict.code != "R":
             if walk.units is not None and walk.units.number:
                 return None
-            return Part(walk.document, raw, findings=findings, envelope=envelope)
+            return Part(walk.document, raw, findings=findings, envelope=envelope, unit=self.unit)
         if self._carried is not None and not self._kept.overfull:
             return Part(self._plain(raw), raw, findings=findings, envelope=envelope)
         return Part(None, raw, sentence(walk.faults, walk.untold, f"ST {self.number}"), findings, envelope)
 
     def _envelope(self, headers: Mapping[str, str]) -> dict[str, str]:
-        return {**headers, "edi_set": printable(self.name), "edi_transaction": printable(self.number)}
+        envelope = dict(headers)
+        envelope["edi_set"], envelope["edi_transaction"] = printable(self.name), printable(self.number)
+        return envelope
 
     def _plain(self, raw: bytes) -> dict[str, Any]:
         """Return a set that has no guide as a document: its segments, element by element, and its text."""
