@@ -17,6 +17,8 @@ from esb.errors import EndpointError, EsbError, RejectedError, UnknownOutcomeErr
 
 _CONNECT = 5.0
 _KEEP_ALIVE = 15.0
+_LAST_MOMENT = 0.05
+"""Seconds before a call's end at which the rest of an answer is no longer waited for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,8 +59,8 @@ class Client:
         """
         sent = SimpleNamespace(left=False)
         try:
-            async with asyncio.timeout(self.timeout):
-                return await self._exchange(request, sent)
+            async with asyncio.timeout(self.timeout) as limit:
+                return await self._exchange(request, sent, limit.when() or 0.0)
         except TimeoutError as error:
             raise _cut(request, sent.left, f"no answer within {self.timeout:g} s") from error
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -70,7 +72,7 @@ class Client:
             await self._session.close()
             self._session = None
 
-    async def _exchange(self, request: Request, sent: SimpleNamespace) -> Answered:
+    async def _exchange(self, request: Request, sent: SimpleNamespace, until: float) -> Answered:
         self.guard.check(request.url.host or "")
         async with self._opened().request(
             request.method,
@@ -81,7 +83,7 @@ class Client:
             ssl=self.tls() if self.tls is not None else True,
             trace_request_ctx=sent,
         ) as response:
-            body, whole = await _read(response, request.limit)
+            body, whole = await _read(response, request.limit, None if request.safe else until - _LAST_MOMENT)
             if not whole:
                 response.close()  # the rest of an endless answer is not waited for
             return Answered(response.status, response.headers, body, whole)
@@ -101,18 +103,19 @@ class Client:
         return self._session
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """Return the body up to the limit, and whether that was all.
+async def _read(response: aiohttp.ClientResponse, limit: int, until: float | None) -> tuple[bytes, bool]:
+    """Return the body up to the limit (and, if it is given, up to a time of the loop), and whether that was all.
 
-    A body that breaks off does not take back the status that came before it.
+    A body that breaks off, or drips for ever, does not take back the status that came before it.
     """
     body = bytearray()
     try:
-        async for chunk in response.content.iter_chunked(64 * 1024):
-            body += chunk
-            if len(body) > limit:
-                return bytes(body[:limit]), False
-    except (aiohttp.ClientError, OSError):
+        async with asyncio.timeout_at(until):
+            async for chunk in response.content.iter_chunked(64 * 1024):
+                body += chunk
+                if len(body) > limit:
+                    return bytes(body[:limit]), False
+    except (aiohttp.ClientError, OSError, TimeoutError):
         return bytes(body), False
     return bytes(body), True
 
