@@ -30,11 +30,15 @@ class Resolver(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Sizes of a process. `claim_bytes`: larger bodies wait in the blob store (Claim Check)."""
+    """Sizes of a process. `claim_bytes`: larger bodies wait in the blob store (Claim Check).
+
+    `window`, `window_bytes`: documents of one delivery are published when there are so many, or so large together.
+    """
 
     prefetch: int = 200
     batches: int = 3
     window: int = 500
+    window_bytes: int = 1 << 19
     claim_bytes: int = 256 * 1024
     grace: float = 0.25
     """Seconds that a batch waits for its late asks before it goes on without them."""

@@ -131,7 +131,7 @@ class _Taking:
         self._window: list[Addressed] = []
         self._records: list[Record] = []
         self._units = Units(bus, whole.intakes[receipt.endpoint], self._base, self._at)
-        self.documents = self.bad = 0
+        self.documents = self.bad = self._weight = 0
 
     async def read(
         self, publish: Coalesce[Sequence[Addressed], None], advance: Coalesce[tuple[IntakeKey, int, bool], None]
@@ -209,7 +209,7 @@ class _Taking:
             if part.acknowledgment:
                 continue
             await self._add(part)
-            if len(self._window) >= self._bus.limits.window:
+            if self._full():
                 await self._flush(publish)
                 await advance((self._key, self.documents, False))
         answers = [part for part in parts if part.acknowledgment]
@@ -222,6 +222,11 @@ class _Taking:
             self._window.append(send)
             self._log(message, "acknowledged", "", self._plan.acknowledge, message.id)
 
+    def _full(self) -> bool:
+        """Whether what waits should leave: by bytes, too, for 500 large orders would be 100 MB held at once."""
+        limits = self._bus.limits
+        return len(self._window) >= limits.window or self._weight >= limits.window_bytes
+
     async def _add(self, part: Part) -> None:
         self.documents += 1
         self.bad += bool(part.error)
@@ -230,6 +235,7 @@ class _Taking:
         message = self._message(part)
         if part.error:
             self._window.append(parked(self._exception(message, part)))
+            self._weight += len(part.raw)
             self._received(message)
             self._log(message, "dead", part.error, f"intake/{self._plan.endpoint}")
             return
@@ -240,6 +246,7 @@ class _Taking:
         order = route.order_key(message) if route.order_key is not None else ""
         packet = await check_in(self._bus.store, message, pack(message, order_key=order), self._bus.limits.claim_bytes)
         self._window.append(Addressed(f"route/{self._plan.route}", packet))
+        self._weight += len(packet.body)
         self._received(message)
 
     async def _resolved(self, message: Message) -> bool:
@@ -307,7 +314,7 @@ class _Taking:
 
     async def _flush(self, publish: Coalesce[Sequence[Addressed], None]) -> None:
         window, records = self._window, self._records
-        self._window, self._records = [], []
+        self._window, self._records, self._weight = [], [], 0
         if records:
             window = [*window, journal(records)]
         if window:

@@ -108,6 +108,23 @@ async def test_more_documents_than_a_window_are_all_published(rigged: Any):
     assert len({packet.id for packet in await rig.lent("route/orders")}) == 50
 
 
+async def test_large_documents_leave_before_there_are_many(rigged: Any, monkeypatch: pytest.MonkeyPatch):
+    rig = await rigged(limits=Limits(window=500, window_bytes=10_000))
+    publish, sizes = rig.bus.channel.publish, []
+
+    async def noting(sends: Any) -> None:
+        sizes.append(sum(len(send.packet.body) for send in sends if send.to.startswith("route/")))
+        await publish(sends)
+
+    monkeypatch.setattr(rig.bus.channel, "publish", noting)
+
+    accepted = await rig.take(b"[" + b",".join(b'{"n": "%d", "t": "%s"}' % (n, b"x" * 3000) for n in range(40)) + b"]")
+
+    assert accepted.documents == len(await rig.lent("route/orders")) == 40
+    assert len(sizes) >= 9
+    assert max(sizes) < 14_000
+
+
 async def test_an_endpoint_that_feeds_no_route_takes_nothing(rigged: Any):
     rig = await rigged()
 
