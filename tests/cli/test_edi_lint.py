@@ -243,3 +243,22 @@ def test_findings_without_end_do_not_fill_the_memory(desk: Desk, monkeypatch: py
     assert len(report["findings"]) == 5
     assert report["untold"] == 15
     assert report["verdict"] == "rejected"
+
+
+def long_order(number: str, lines: int, unit: str = "EA") -> str:
+    body = "".join(f"PO1*{n}*10*{unit if n == 7 else 'EA'}*12.50**VP*SKU-{n}~" for n in range(1, lines + 1))
+    return f"ST*850*{number}~BEG*00*SA*PO1**20261121~{body}CTT*{lines}~SE*{lines + 4}*{number}~"
+
+
+def test_a_set_too_large_to_hold_is_checked_line_by_line_and_counts_as_one(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("esb.management.edi_files.dialects.HELD", 1000)
+    sets = (long_order("0001", 50), long_order("0002", 50, "EACHES"), long_order("0003", 60), order("0004"))
+
+    code, report = desk.lint(interchange(*sets))
+
+    assert (code, report["transactions"], report["verdict"]) == (1, 4, "partially-accepted")
+    assert [(one["transaction"], one["code"]) for one in report["findings"]] == [("0002", "el.long")]
+    (counted,) = desk("stats", "--json", "in.edi").values
+    assert (counted["accepted"], counted["rejected"], counted["sets"][0]["count"]) == (3, 1, 4)

@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from msgspec.structs import replace
+
 from esb.formats import X12, Edifact
 from esb.formats.edi.machine import Machine
 from esb.formats.edifact.codec import EdifactFormat
@@ -29,6 +31,10 @@ _X12 = re.compile(rb"ISA(?=[^A-Za-z0-9 \t\r\n])")
 _EDIFACT = re.compile(rb"UNA[^A-Za-z0-9]{2}[^\r\n]{2,4}\s*UNB|UNB[+\x1d]")
 
 
+HELD = 2_000_000
+"""Bytes of a set that are bound whole while it is checked; a larger one is checked line by line."""
+
+
 @dataclass(frozen=True)
 class Names:
     """The tags of the envelope, and where numbers stand: tag to element. `kinds`: groups are numbered by type."""
@@ -48,6 +54,9 @@ class Names:
 class Dialect:
     """One way to write EDI. `reader` checks and binds, `cutter` only cuts segments.
 
+    `checker(stream)` reads to check: sets over HELD bytes are too large for it, unless it cuts them at the turns of
+    their main loop (`stream`), and then gives the lines in place of the set.
+
     `counts` tells interchanges, groups and sets that a reader saw; `machine` gives the compiled guide for the header
     segments of a set, its group (or None) and its interchange, or None; `labels` name the elements of the envelope.
     """
@@ -57,6 +66,7 @@ class Dialect:
     names: Names
     labels: Mapping[str, Sequence[str]]
     reader: Callable[[], Reader]
+    checker: Callable[[bool], Reader]
     counts: Callable[[Any], tuple[int, int, int]]
     cutter: Callable[[], Cutter]
     machine: Callable[[Any, Any, Any], Machine | None]
@@ -95,6 +105,11 @@ def dialect(spec: FormatSpec, files: Mapping[str, bytes]) -> Dialect:
     return _x12(made)
 
 
+def held(options: Any) -> Any:
+    """Return how sets are read of which no more than HELD bytes are kept."""
+    return replace(options, limit=min(options.limit, HELD))
+
+
 def _x12(made: X12Format) -> Dialect:
     options = made.options()
 
@@ -107,6 +122,7 @@ def _x12(made: X12Format) -> Dialect:
         names=_X12_NAMES,
         labels=x12_dialect.LABELS,
         reader=lambda: X12Reader(options),
+        checker=lambda stream: X12Reader(made.options(stream=True) if stream else held(options)),
         counts=lambda reader: (reader.interchanges, reader.groups, reader.sets),
         cutter=lambda: X12Cutter(X12Framer(options.segment_limit, options.unwrap)),
         machine=machine,
@@ -127,6 +143,7 @@ def _edifact(made: EdifactFormat) -> Dialect:
         names=_EDIFACT_NAMES,
         labels=edifact_dialect.LABELS,
         reader=lambda: EdifactReader(options),
+        checker=lambda stream: EdifactReader(made.options(stream=True) if stream else held(options)),
         counts=lambda reader: (reader.interchanges, reader.groups, reader.messages),
         cutter=lambda: EdifactCutter(
             EdifactFramer(options.segment_limit, options.limit, options.encoding, options.unwrap)

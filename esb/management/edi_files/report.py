@@ -146,20 +146,25 @@ def study(name: str, file: BinaryIO, choose: Callable[[str], Dialect], seen: See
         report.note(EdiFinding("file.empty" if not head.strip() else "file.unknown", stranger(head), line=1))
         return report
     dialect = choose(found)
-    report.dialect = dialect.title
-    _read(report, file, dialect)
+    _read(report, file, dialect, stream=False)
+    if report.codes["set.too-large"]:
+        file.seek(0)
+        report = Report(name)
+        _read(report, file, dialect, stream=True)
     file.seek(0)
     _look(report, file, dialect, seen)
     return report
 
 
-def _read(report: Report, file: BinaryIO, dialect: Dialect) -> None:
-    reader = dialect.reader()
+def _read(report: Report, file: BinaryIO, dialect: Dialect, stream: bool) -> None:
+    reader, reading = dialect.checker(stream), _Reading(report)
     for parts in _parts(reader, file, report):
         for part in parts:
             if not part.acknowledgment:
-                _take(report, part)
+                reading.take(part)
+    report.dialect = dialect.title
     report.interchanges, report.groups, report.transactions = dialect.counts(reader)
+    report.accepted = report.transactions - report.rejected
 
 
 def _parts(reader: Any, file: BinaryIO, report: Report) -> Iterator[Sequence[Part]]:
@@ -182,26 +187,45 @@ def _oddities(begun: Opening, dialect: Dialect, seen: Seen, name: str) -> Iterat
         yield EdiFinding("ich.duplicate", text, severity="warning", tag=tag, element=element, **place)  # type: ignore[arg-type]
 
 
-def _take(report: Report, part: Part) -> None:
-    """Count a part and its findings."""
-    for finding in part.findings:
-        report.note(finding)
-    headers = part.envelope
-    if "edi_transaction" not in headers:
-        report.answers_read += not part.error
-        report.junk += any(finding.code.endswith(".unreadable") for finding in part.findings)
-        return
-    if part.error:
-        report.rejected += 1
-    else:
-        report.accepted += 1
-        report.noted += bool(part.findings)
-    name = headers.get("edi_set", "")
-    report.sets[name, headers.get("edi_version", "")] += 1
-    report.partners[headers.get("edi_sender", ""), headers.get("edi_receiver", "")] += 1
-    size = len(part.raw)
-    if size > report.largest[0]:
-        report.largest = size, f"{name} {headers['edi_transaction']}"
+class _Reading:
+    """Counts what comes; the lines of a huge set count as one set, rejected if one of them is."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+        self._set: tuple[str, ...] = ()
+        self._size = 0
+        self._counted: set[str] = set()
+
+    def take(self, part: Part) -> None:
+        """Count a part and its findings."""
+        report, headers = self._report, part.envelope
+        for finding in part.findings:
+            report.note(finding)
+        if "edi_transaction" not in headers:
+            report.answers_read += not part.error
+            report.junk += any(finding.code.endswith(".unreadable") for finding in part.findings)
+            return
+        lines = "edi_line" in headers
+        key = tuple(headers.get(name, "") for name in _KEY) if lines or self._set else ()
+        if not key or key != self._set:
+            self._begin(headers)
+        self._set = key if lines else ()
+        self._size += len(part.raw)
+        for word, counts in (("rejected", bool(part.error)), ("noted", bool(part.findings) and not part.error)):
+            if counts and word not in self._counted:
+                self._counted.add(word)
+                setattr(report, word, getattr(report, word) + 1)
+        if self._size > report.largest[0]:
+            report.largest = self._size, f"{headers.get('edi_set', '')} {headers['edi_transaction']}"
+
+    def _begin(self, headers: Mapping[str, str]) -> None:
+        report = self._report
+        self._size, self._counted = 0, set()
+        report.sets[headers.get("edi_set", ""), headers.get("edi_version", "")] += 1
+        report.partners[headers.get("edi_sender", ""), headers.get("edi_receiver", "")] += 1
+
+
+_KEY = ("edi_sender", "edi_interchange", "edi_group", "edi_transaction")
 
 
 def _look(report: Report, file: BinaryIO, dialect: Dialect, seen: Seen) -> None:
