@@ -24,7 +24,8 @@ class SegmentWriter:
         self.tag, self._mark, self._component = segment.tag, marks.element, marks.component
         self.names = frozenset(item.name for item in fields_of(segment.items))
         self._items = tuple(
-            (item.name, _item_writer(item, marks, escape), _components(item, marks, escape)) for item in segment.items
+            (item.name, _item_writer(item, marks, escape), _components(item, marks, escape), 2 * item.pairs or 1)
+            for item in segment.items
         )
 
     def text(self, fields: Any, path: str, extra: Mapping[str, Any]) -> str:
@@ -43,11 +44,14 @@ class SegmentWriter:
     def some(self, fields: Mapping[str, Any], path: str, extra: Mapping[str, Any]) -> str:
         """Return the segment from those fields of an object that are its own."""
         values = [self.tag]
-        for name, make, parts in self._items:
+        for name, make, parts, width in self._items:
             if parts:
                 values.append(self._merged(parts, fields, path, extra))
                 continue
             value = extra[name] if name in extra else fields.get(name)
+            if value is None:
+                values += [""] * width
+                continue
             try:
                 made = make(value)
             except FormatError as error:
@@ -63,16 +67,21 @@ class SegmentWriter:
     def _merged(self, parts: _Parts, fields: Mapping[str, Any], path: str, extra: Mapping[str, Any]) -> str:
         """Return a composite whose components are fields of the segment."""
         values: list[str] = []
+        last = 0
         for name, make in parts:
+            value = extra[name] if name in extra else fields.get(name)
+            if value is None:
+                values.append("")
+                continue
             try:
-                made = make(extra[name] if name in extra else fields.get(name))
+                made = make(value)
             except FormatError as error:
                 raise FormatError(f"{path}.{name}: {error}") from None
             assert type(made) is str
             values.append(made)
-        while values and not values[-1]:
-            values.pop()
-        return self._component.join(values)
+            if made:
+                last = len(values)
+        return self._component.join(values[:last])
 
 
 def code_of(key: str, codes: Mapping[str, str]) -> str:

@@ -21,7 +21,7 @@ class SetWriter:
         self._guide, self._marks, self._escape = guide, marks, escape
         self._writers: dict[str, SegmentWriter] = {}
         self._codes: dict[tuple[str, str], dict[str, str]] = {}
-        self._names: dict[int, frozenset[str]] = {}
+        self._names: dict[int, dict[str, list[int]]] = {}
 
     def segments(self, document: Mapping[str, Any]) -> list[str]:
         """Return the segments. Raises FormatError naming the path in the document."""
@@ -33,8 +33,9 @@ class SetWriter:
 
     def _body(self, body: tuple[Child, ...], scope: Any, path: str, out: list[str], opener: bool = False) -> None:
         """Write what a scope holds, in the order of the guide; `opener` = the first segment is written already."""
-        self._check_names(body, scope, path)
-        for child in body[1:] if opener else body:
+        for child in self._there(body, scope, path):
+            if opener and child is body[0]:
+                continue
             if isinstance(child, Loop):
                 if child.tree is not None:
                     self._tree(child, scope, path, out)
@@ -90,29 +91,36 @@ class SetWriter:
             self._body(kind.body, held, where, out, opener=True)
             stack += children[::-1]
 
-    def _check_names(self, body: tuple[Child, ...], scope: Any, path: str) -> None:
+    def _there(self, body: tuple[Child, ...], scope: Any, path: str) -> Sequence[Child]:
+        """Return the children of a body that a scope has something for, in the order of the guide."""
         if not isinstance(scope, dict):
             raise FormatError(f"{path} must be an object, not a {type(scope).__name__}")
         known = self._known(body)
-        if not scope.keys() <= known:
-            unknown = next(name for name in scope if name not in known)
-            if any(isinstance(child, Loop) and unknown in _tree_names(child, scope) for child in body):
-                return
-            text = f"{path}.{unknown} has no place in {self._guide.set} ({self._guide.title})"
-            raise FormatError(f"{text}; there are {', '.join(sorted(known))}")
+        found: set[int] = set()
+        for name in scope:
+            at = known.get(name)
+            if at is None:
+                if any(isinstance(child, Loop) and name in _tree_names(child, scope) for child in body):
+                    # levels that the tree has no name for stand under their code
+                    return body
+                text = f"{path}.{name} has no place in {self._guide.set} ({self._guide.title})"
+                raise FormatError(f"{text}; there are {', '.join(sorted(known))}")
+            found.update(at)
+        return [body[at] for at in sorted(found)]
 
-    def _known(self, body: tuple[Child, ...]) -> frozenset[str]:
+    def _known(self, body: tuple[Child, ...]) -> dict[str, list[int]]:
+        """Return the keys of a body's objects, each with the positions of the children that may write it."""
         found = self._names.get(id(body))
         if found is None:
-            names: set[str] = set()
-            for child in body:
+            found = self._names[id(body)] = {}
+            for at, child in enumerate(body):
+                names = {child.into}
                 if isinstance(child, Use) and child.into == ".":
-                    names |= {item.name for item in fields_of(child.segment.items)} | {more(child)}
+                    names = {item.name for item in fields_of(child.segment.items)} | {more(child)}
                 elif isinstance(child, Loop) and child.tree is not None:
-                    names |= set(child.tree.names.values())
-                else:
-                    names.add(child.into)
-            found = self._names[id(body)] = frozenset(names)
+                    names = set(child.tree.names.values())
+                for name in names:
+                    found.setdefault(name, []).append(at)
         return found
 
     def _key_codes(self, child: Child) -> dict[str, str]:

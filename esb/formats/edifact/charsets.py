@@ -9,7 +9,6 @@ from msgspec import Struct
 
 from esb.formats.edi.patterns import RELEASED
 
-
 _SHIFTING = "iso2022-jp-2"
 """The one codec whose bytes look like others: escape sequences say what they mean."""
 

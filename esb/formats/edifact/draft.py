@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from hashlib import blake2b
 
 from msgspec import Struct
 
 from esb.edge import Written
 from esb.message import Numbered, Scope
+
+DERIVED = 899_999_999
+"""Derived control references are 1 to this; those above answer (CONTRL)."""
 
 
 class Batch(Struct, frozen=True):
@@ -54,6 +58,15 @@ class Draft:
     def kind(self) -> str:
         """The types of its messages."""
         return "+".join(batch.kind for batch in self._batches)
+
+    @property
+    def derived(self) -> int:
+        """A number that its content has always, for whoever keeps no numbers."""
+        digest = blake2b(digest_size=8)
+        for batch in self._batches:
+            for message in batch.messages:
+                digest.update("\0".join(message).encode())
+        return int.from_bytes(digest.digest()) % DERIVED + 1
 
     def write(self, numbers: Sequence[int]) -> Written:
         """Return the interchange; `numbers` are those that it wants, in their order."""

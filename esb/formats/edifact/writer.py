@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from hashlib import blake2b
 from typing import Any, Literal
 
 from pydantic import Field, model_validator
@@ -27,9 +26,6 @@ from esb.formats.edifact.draft import Batch, Draft, Frame
 from esb.formats.edifact.service import FILLER, shield
 from esb.message import Scope
 from esb.specs import Spec
-
-_DERIVED = 899_999_999
-"""Derived control references are 1 to this; those above answer (CONTRL)."""
 
 _CHARACTERS = "one character that is no letter, digit or blank"
 _REFERENCE = re.compile(r"[A-Za-z0-9]{1,14}", re.ASCII)
@@ -117,8 +113,8 @@ class Writer:
 
     def interchange(self, documents: list[Any], default: str) -> bytes:
         """Return one interchange with references that its content has always; otherwise as `draft`."""
-        control = int.from_bytes(blake2b(repr(documents).encode(), digest_size=8).digest()) % _DERIVED + 1
         draft = self.draft(documents, default)
+        control = draft.derived
         return draft.write([control, *range(control, control + len(draft.wants))][: len(draft.wants)]).body
 
     def draft(self, documents: list[Any], default: str, moment: datetime | None = None) -> Draft:
