@@ -13,6 +13,7 @@ from esb.formats.characters import Encoding
 from esb.formats.csv_dialect import Dialect
 from esb.formats.csv_reader import CsvReader, Layout
 from esb.formats.csv_rows import Numbers
+from esb.formats.flat.codec import delimited_format
 from esb.message import Document
 from esb.ports import Format, Reader
 from esb.specs import FormatSpec, Size
@@ -22,6 +23,7 @@ class Csv(FormatSpec):
     """Delimited text (RFC 4180 and its relatives)."""
 
     type: Literal["csv"] = "csv"
+    guide: str = Field("", description="A file under schemas/ with kinds of records and loops: flat/orders.")
     delimiter: str = Field(",", min_length=1, max_length=1, description="What stands between values.")
     quote: str = Field('"', max_length=1, description="What may surround a value; empty = nothing does.")
     escape: str = Field("", max_length=1, description="What takes the meaning of the next character; mostly nothing.")
@@ -42,6 +44,8 @@ class Csv(FormatSpec):
         marks = [mark for mark in (self.delimiter, self.quote, self.escape) if mark]
         if len(set(marks)) < len(marks) or any(mark in "\r\n" for mark in marks):
             raise ValueError("delimiter, quote and escape must differ, and none is a line end")
+        if self.guide and (given := sorted({"header", "columns", "numbers"} & self.model_fields_set)):
+            raise ValueError(f"{given[0]}: stands in the guide")
         if not self.header and not self.columns:
             raise ValueError("without a header, write columns: [names]")
         if len(set(self.columns)) < len(self.columns):
@@ -59,8 +63,11 @@ class Csv(FormatSpec):
         return Dialect(self.delimiter, self.quote, self.escape, end, self.safe)
 
     def build(self, files: Mapping[str, bytes]) -> Format:
-        """Return the live format."""
-        return CsvFormat(self)
+        """Return the live format. Raises DefinitionError if its guide is missing or wrong."""
+        if not self.guide:
+            return CsvFormat(self)
+        marks, limits = (self.decimal, self.thousands), (self.limit, self.row_limit)
+        return delimited_format(self.guide, files, self.dialect, marks, self.encoding, self.skip, limits)
 
 
 class CsvFormat:

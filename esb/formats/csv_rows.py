@@ -52,6 +52,10 @@ class Numbers:
         plain = text.replace(self._thousands, "") if self._thousands else text
         return Decimal(plain.replace(self._decimal, "."))
 
+    def whole(self, text: str) -> bool:
+        """Return whether a number has no decimal mark."""
+        return self._decimal not in text
+
     def write(self, number: Decimal | int) -> str:
         """Return the digits of a number, without exponent and thousands marks."""
         return f"{number:f}".replace(".", self._decimal) if isinstance(number, Decimal) else str(number)

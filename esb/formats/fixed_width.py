@@ -12,6 +12,7 @@ from esb.errors import DefinitionError, FormatError
 from esb.formats import fixed_layout as layout
 from esb.formats.characters import Characters, Encoding
 from esb.formats.fixed_lines import FixedLines
+from esb.formats.flat.codec import positional_format
 from esb.formats.parts import bad, too_large
 from esb.message import Document
 from esb.ports import Format, Reader
@@ -68,7 +69,10 @@ class FixedWidth(FormatSpec):
     """Records of fixed width."""
 
     type: Literal["fixed_width"] = "fixed_width"
-    records: list[FixedRecord] = Field(min_length=1, description="The kinds of records; the first that fits is taken.")
+    guide: str = Field("", description="A file under schemas/ with kinds of records and loops: flat/orders.")
+    records: list[FixedRecord] = Field(
+        [], description="Without a guide: kinds of records; the first that fits is taken."
+    )
     encoding: Encoding = Field("utf-8", description="How characters are written; a byte order mark beats it.")
     lines: bool = Field(True, description="Records end with a line end; false: they follow each other without one.")
     line_end: Literal["crlf", "lf"] = Field("lf", description="When writing: how lines end.")
@@ -76,6 +80,8 @@ class FixedWidth(FormatSpec):
 
     @model_validator(mode="after")
     def _fits(self) -> FixedWidth:
+        if bool(self.guide) == bool(self.records):
+            raise ValueError("write records: [...], or the guide: that holds them")
         kinds = [record.compiled() for record in self.records]
         if len({kind.name for kind in kinds}) < len(kinds):
             raise ValueError("records: two have the same name")
@@ -89,8 +95,11 @@ class FixedWidth(FormatSpec):
         return self
 
     def build(self, files: Mapping[str, bytes]) -> Format:
-        """Return the live format."""
-        return FixedWidthFormat(self)
+        """Return the live format. Raises DefinitionError if its guide is missing or wrong."""
+        if not self.guide:
+            return FixedWidthFormat(self)
+        end = "\r\n" if self.line_end == "crlf" else "\n"
+        return positional_format(self.guide, files, self.encoding, self.lines, end, self.limit)
 
 
 class FixedWidthFormat:

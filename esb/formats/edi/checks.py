@@ -60,7 +60,7 @@ def _wrong(rule: Check, document: dict[str, Any]) -> list[str]:
     if rule.sscc:
         return _numbers(rule.sscc, document, _sscc_fault)
     totals = path(rule.equals).find(document)
-    said = _number(totals[0]) if totals else None
+    said = number(totals[0]) if totals else None
     if said is None:
         return []
     if rule.count:
@@ -68,7 +68,7 @@ def _wrong(rule: Check, document: dict[str, Any]) -> list[str]:
         what = rule.count.partition(",")[0]
         return [] if said in counts else [f"{what} are counted as {counts[0]}, {rule.equals} says {said}"]
     values = [value for one in added(rule.sum) for value in one.find(document)]
-    numbers = [number for value in values if (number := _number(value)) is not None]
+    numbers = [found for value in values if (found := number(value)) is not None]
     if not numbers or len(numbers) < len(values) or (total := sum(numbers, Decimal(0))) == said:
         return []
     return [f"{rule.sum} add up to {total}, {rule.equals} says {said}"]
@@ -106,7 +106,8 @@ def check_digit(digits: str) -> str:
     return str(-(3 * sum(numbers[::2]) + sum(numbers[1::2])) % 10)
 
 
-def _number(value: Any) -> Decimal | int | None:
+def number(value: Any) -> Decimal | int | None:
+    """Return a value as a number, or None if it is none."""
     if isinstance(value, int):
         return value
     try:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from difflib import get_close_matches
-from typing import Any
+from typing import Any, Protocol
 
 from esb.errors import DefinitionError
 from esb.formats.edi.checks import read_check
-from esb.formats.edi.dictionary import Dictionary, refuse
+from esb.formats.edi.dictionary import refuse
 from esb.formats.edi.grammar import MANY, Check, Child, Guide, Loop, Segment, Tree, Use, fields_of
 from esb.reading import Document
 
@@ -18,8 +18,18 @@ _TREE = ("id", "parent", "level", "child", "kinds", "names")
 _TOP = ("set", "is", "group", "versions", "written_from", "body", "checks")
 
 
-def read_guide(document: Document, dictionary: Dictionary) -> Guide:
-    """Return the guide of a file, in the dictionary's version.
+class Words(Protocol):
+    """What a guide's segments mean: a dictionary of a standard in its version, or a project's own records."""
+
+    @property
+    def version(self) -> str: ...
+    @property
+    def tags(self) -> frozenset[str]: ...
+    def segment(self, tag: str) -> Segment: ...
+
+
+def read_guide(document: Document, dictionary: Words, more: tuple[str, ...] = ()) -> Guide:
+    """Return the guide of a file, in the dictionary's version; `more` = keys that somebody else reads.
 
     Raises:
         DefinitionError: Something in the file is wrong; says where.
@@ -27,7 +37,7 @@ def read_guide(document: Document, dictionary: Dictionary) -> Guide:
     data = document.data
     if not isinstance(data, dict):
         raise refuse(document, [], "a guide is a mapping", "write set:, is:, group: and body:")
-    _known(document, [], data, _TOP)
+    _known(document, [], data, (*_TOP, *more))
     for name in ("set", "is", "body"):
         if name not in data:
             raise refuse(document, [], f"the guide has no {name}:")
@@ -66,7 +76,7 @@ def _tags(body: tuple[Child, ...]) -> list[str]:
 
 
 class _File:
-    def __init__(self, document: Document, dictionary: Dictionary) -> None:
+    def __init__(self, document: Document, dictionary: Words) -> None:
         self._document, self._dictionary = document, dictionary
 
     def body(self, loc: list[str | int], given: Any, opener: bool = False) -> tuple[Child, ...]:
@@ -126,9 +136,9 @@ class _File:
         except KeyError:
             near = get_close_matches(tag, self._dictionary.tags, 1)
             hint = f"did you mean {near[0]}?" if near else ""
-            raise refuse(
-                self._document, loc, f"version {self._dictionary.version} has no segment {tag}", hint
-            ) from None
+            version = self._dictionary.version
+            text = f"version {version} has no segment {tag}" if version else f"records: has no {tag}"
+            raise refuse(self._document, loc, text, hint) from None
 
     def _key(self, loc: list[str | int], key: str, segment: Segment) -> None:
         names = [item.name for item in fields_of(segment.items)]
