@@ -83,7 +83,7 @@ def assert_each_once(bus: Any, inbox: Path, count: int) -> None:
 )
 async def test_of_many_small_files_each_is_taken_once_by_two_workers_that_are_killed_in_turn(
     bus: Any, sshd: OpenSsh, amqp_url: str, postgres_url: str, tmp_path: Path, count: int, kills: int
-):
+) -> None:
     one = bus(amqp_url, postgres_url)
     inbox = sshd.folder / tmp_path.name
     inbox.mkdir()
