@@ -10,6 +10,7 @@ from esb.formats.edi.patterns import Marks
 from esb.formats.edifact.charsets import Charset
 
 _UNOA = re.compile(r"[A-Z0-9 .,\-()/='+:?!\"%&*;<>]*")
+_ASCII = "".join(map(chr, range(0x20, 0x7F)))
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _LIKE = {
     "ß": "ss", "Æ": "AE", "æ": "ae", "Ø": "O", "ø": "o", "Œ": "OE", "œ": "oe", "Đ": "D", "đ": "d", "Ł": "L", "ł": "l",
@@ -29,6 +30,8 @@ class Characters:
         special = marks.element + marks.component + marks.repetition + marks.terminator + marks.release
         self._special = re.compile(f"[{re.escape(special)}]")
         self._narrow = charset.name == "UNOA"
+        sure = "".join(char for char in _ASCII if char not in special and (not self._narrow or _UNOA.fullmatch(char)))
+        self._odd = re.compile(f"[^{re.escape(sure)}]").search
 
     def escaped(self, text: str) -> str:
         """Return a value as it stands between separators.
@@ -36,6 +39,8 @@ class Characters:
         Raises:
             FormatError: A character that the set does not have, or a separator that cannot be released.
         """
+        if self._odd(text) is None:
+            return text
         if self._narrow or not text.isascii():
             text = self._fit(text)
         if self._special.search(text) is None:
