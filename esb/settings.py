@@ -76,7 +76,7 @@ _KINDS = {
 }
 
 
-def read_settings(flags: Mapping[str, Any], environment: Mapping[str, str], written: Mapping[str, Any]) -> Settings:
+def read_settings(flags: Mapping[str, Any], environment: Mapping[str, Any], written: Mapping[str, Any]) -> Settings:
     """Return the settings; an empty flag counts as not given.
 
     Raises:

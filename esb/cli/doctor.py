@@ -59,7 +59,12 @@ async def _python(settings: Settings) -> str:
 
 async def _project(settings: Settings) -> str:
     plan = compile_plan(usable(settings.project))
-    return f"{len(plan.routes)} routes, {len(plan.intakes)} ways in, {len(plan.deliveries)} ways out"
+    found = (
+        (len(plan.routes), "route", "routes"),
+        (len(plan.intakes), "way in", "ways in"),
+        (len(plan.deliveries), "way out", "ways out"),
+    )
+    return ", ".join(f"{count} {one if count == 1 else many}" for count, one, many in found)
 
 
 async def _secrets(settings: Settings) -> str:

@@ -84,14 +84,16 @@ async def _supervise(settings: Settings) -> int:
     usable(settings.project)
     process = Process(settings)
     many = [role for role in settings.roles if role != "intake"]
-    lines = [_line(settings, settings.roles), *(_line(settings, tuple(many)) for _ in range(settings.workers - 1))]
+    roles = [settings.roles, *[tuple(many)] * (settings.workers - 1)]
+    lines = [_line(settings, each, number) for number, each in enumerate(roles, 1)]
     addresses = {"ESB_CHANNEL": settings.channel, "ESB_STORE": settings.store}
     supervisor = Supervisor(lines, addresses, SystemClock(), process.log, settings.drain)
     _on_stop(supervisor.stop)
     return await supervisor.run()
 
 
-def _line(settings: Settings, roles: tuple[str, ...]) -> list[str]:
+def _line(settings: Settings, roles: tuple[str, ...], number: int) -> list[str]:
+    file = Path(settings.log_file)
     flags = {
         "-C": str(settings.project),
         "--role": ",".join(roles),
@@ -101,7 +103,8 @@ def _line(settings: Settings, roles: tuple[str, ...]) -> list[str]:
         "--log-level": settings.log_level,
         # Several processes cannot share the foot of one terminal.
         "--log-format": "console" if settings.log_format == "auto" and sys.stderr.isatty() else settings.log_format,
-        "--log-file": settings.log_file,
+        # two processes that rotate one file would throw each other's lines away
+        "--log-file": str(file.with_stem(f"{file.stem}-{number}")) if settings.log_file else "",
     }
     return ["run", *(word for flag, value in flags.items() if value for word in (flag, value))]
 

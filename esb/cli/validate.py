@@ -30,7 +30,8 @@ def command(
     """Check every definition and test and say what is wrong, where, and what to write; exit 1 if something is."""
     found = load(read_files(project))
     in_cases, cases = lint_cases(project, found)
-    findings = ordered([*lint(found), *in_cases])
+    # what must be mended comes before what may be
+    findings = tuple(sorted(ordered([*lint(found), *in_cases]), key=lambda finding: finding.severity != "error"))
     failed = any(strict or finding.severity == "error" for finding in findings)
     shown = "json" if json else form
     if shown == "json":

@@ -132,7 +132,9 @@ class SettingsSpec(Spec):
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, else JSON."
     )
-    log_file: str = Field("", description="Log here instead of stderr.")
+    log_file: str = Field(
+        "", description="Log here instead of stderr; of several workers each adds its number: esb-2.log."
+    )
     log_size: Size = Field(50_000_000, description="Start a new log file at this size: 50MB.")
     log_keep: int = Field(5, ge=0, le=1000, description="Old log files that are kept.")
 
