@@ -363,7 +363,7 @@ async def test_a_full_queue_that_refuses_may_heal(amqp, tmp_path):
 
 
 async def test_a_confirm_that_never_comes_leaves_the_outcome_unknown(amqp, tmp_path):
-    async with sink_of(amqp, tmp_path, timeout="500ms") as sink:
+    async with sink_of(amqp, tmp_path, timeout="500ms", concurrency=1) as sink:
         await sink.deliver(order(1), "k1")
         amqp.node.freeze()
         try:

@@ -93,7 +93,12 @@ def message(document):
 
 async def test_a_mail_says_who_to_whom_and_what(tmp_path):
     async with server(tmp_path) as handler:
-        options = {"cc": "cc@acme.example", "bcc": "secret@house.example", "reply_to": "desk@house.example"}
+        options = {
+            "cc": "cc@acme.example",
+            "allowed": ["*@x.example"],
+            "bcc": "secret@house.example",
+            "reply_to": "desk@house.example",
+        }
         done = await sink_to(handler, tmp_path, text="Grüße zu {{ body.order.number }}\n", **options).deliver(
             order(7), "k7"
         )

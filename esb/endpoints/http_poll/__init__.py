@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 from yarl import URL
 
 from esb.endpoints.bookmark import Bookmark
+from esb.endpoints.gcra import Gcra
 from esb.endpoints.http_out.auth import NOBODY, OutAuth
 from esb.endpoints.http_out.client import Client
 from esb.endpoints.http_out.destination import Networks
@@ -16,7 +17,7 @@ from esb.endpoints.http_out.signing import HEADER
 from esb.endpoints.http_out.tls import Tls
 from esb.endpoints.http_out.urls import url_fault
 from esb.endpoints.http_poll.pages import Paging
-from esb.endpoints.http_poll.source import Asking, HttpPoller
+from esb.endpoints.http_poll.source import Asking, HttpPoller, Line
 from esb.endpoints.items import Items
 from esb.endpoints.rounds import Rounds
 from esb.expressions import Expression, compile_value
@@ -83,6 +84,8 @@ class HttpPoll(EndpointSpec):
     def _of_items(self) -> HttpPoll:
         if self.items is None and (self.cursor is not None or self.key is not None):
             raise ValueError("key and cursor belong to items; write where a page has its list, or $")
+        if self.cursor is not None and self.cursor.overlap > self.duplicates / 2:
+            raise ValueError("items are recognised for the time of duplicates; make it longer than twice the overlap")
         return self
 
     def source(self, name: str, world: World) -> HttpPoller:
@@ -103,6 +106,7 @@ class HttpPoll(EndpointSpec):
         guard = Guard(self.networks is not None, self.networks or ())
         client = Client(self.timeout, guard=guard, tls=self.tls.context(world) if self.tls else None)
         credentials = self.auth.credentials(world, client, world.clock) if self.auth else NOBODY
-        bookmark = Bookmark(world.state, name)
         items = Items(name, world, 1 if self.ordered else self.concurrency, self.partner)
-        return HttpPoller(asking, client, credentials, items, Rounds(name, world, bookmark, self.poll))
+        rounds = Rounds(name, world, Bookmark(world.state, name), self.poll)
+        line = Line(client, credentials, Gcra(*self.limit) if self.limit else None)
+        return HttpPoller(asking, line, items, rounds, Bookmark(world.state, f"{name}.seen"))

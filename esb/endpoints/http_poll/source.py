@@ -12,6 +12,8 @@ from typing import Any
 
 from yarl import URL
 
+from esb.endpoints.bookmark import Bookmark
+from esb.endpoints.gcra import Gcra
 from esb.endpoints.http_out.answers import Answered, Reading, outcome
 from esb.endpoints.http_out.auth import Credentials, send_proved
 from esb.endpoints.http_out.client import Client, Request
@@ -22,9 +24,12 @@ from esb.endpoints.rounds import Rounds
 from esb.envelope import encode_document
 from esb.errors import EndpointError, ExpressionError, RejectedError
 from esb.expressions import Expression, Path
+from esb.message import derive
 from esb.ports import Intake
 
 _MOST_PAGES = 100_000
+_MOST_SEEN = 50_000
+"""Items of a round that are kept; longer lists should be asked for with a cursor."""
 _WAITING = frozenset({401, 403, 408, 425, 429})
 """Refusals that say nothing about the page that was asked for."""
 
@@ -50,20 +55,31 @@ class Asking:
         return self.url.update_query({name: text for name, text in given.items() if text})
 
 
-class HttpPoller:
-    """The intake side: a Source."""
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How the API is reached, and how often at most."""
 
-    def __init__(self, asking: Asking, client: Client, credentials: Credentials, items: Items, rounds: Rounds) -> None:
-        self._asking, self._client, self._credentials = asking, client, credentials
-        self._items, self._rounds = items, rounds
+    client: Client
+    credentials: Credentials
+    limit: Gcra | None = None
+
+
+class HttpPoller:
+    """The intake side: a Source. `seen` keeps what the last complete round held, however long it stays listed."""
+
+    def __init__(self, asking: Asking, line: Line, items: Items, rounds: Rounds, seen: Bookmark) -> None:
+        self._asking, self._line, self._items, self._rounds = asking, line, items, rounds
         self._bookmark, self._world = rounds.bookmark, rounds.world
+        self._kept = seen
+        self._seen: frozenset[str] = frozenset()
+        self._now: set[str] = set()
 
     async def run(self, intake: Intake, once: bool) -> None:
         """Poll until cancelled; with `once` until one round is complete. Raises EsbError only with `once`."""
         try:
             await self._rounds.run(lambda: self._round(intake), once)
         finally:
-            await self._client.close()
+            await self._line.client.close()
 
     async def check(self) -> str:
         """Ask for one page and read it, taking nothing. Raises EndpointError if that fails."""
@@ -75,6 +91,7 @@ class HttpPoller:
 
     async def _round(self, intake: Intake) -> None:
         mark = await self._bookmark.read()
+        self._seen, self._now = frozenset((await self._kept.read()).get("seen", ())), set()
         cursor = mark.get("cursor") or self._asking.start
         begun = URL(mark["next"]) if mark.get("next") else None
         if begun is not None and begun.origin() == self._asking.url.origin():
@@ -97,11 +114,14 @@ class HttpPoller:
             if answered.status == 304:
                 return
             page = self._read(answered, url)
-            taken += await self._items.take(self._found(page, url), intake)
+            found = {_mark(item): item for item in self._found(page, url)}
+            taken += await self._items.take([item for name, item in found.items() if name not in self._seen], intake)
+            self._now.update(found)
             mark = {**mark, "high": self._high(page, mark.get("high") or ""), "next": str(page.following or "")}
             if page.following is None:
                 mark["cursor"] = later(mark.get("cursor") or "", mark["high"])
                 mark["etag"] = {} if number or begun else _validators(answered, url)
+                await self._keep()
                 await self._bookmark.write({**mark, "high": ""})
                 self._tell(taken, number + 1)
                 return
@@ -112,17 +132,24 @@ class HttpPoller:
     async def _get(self, url: URL, conditions: Mapping[str, str], resumed: bool = False) -> Answered:
         asking = self._asking
         request = Request("GET", url, {**asking.headers, **conditions}, safe=True, limit=asking.max_page)
-        answered = await send_proved(self._client, self._credentials, request)
+        while self._line.limit is not None and (wait := self._line.limit.wait(self._world.clock.now())):
+            await self._world.clock.sleep(wait)
+        answered = await send_proved(self._line.client, self._line.credentials, request)
         if answered.status == 304 and conditions:
             return answered
         if resumed and 400 <= answered.status < 500 and answered.status not in _WAITING:
             raise _LostPlaceError(f"{url.path} answered {answered.title}: the round begins again at its cursor")
-        reading = Reading(safe=True, secrets=self._credentials.secrets())
+        reading = Reading(safe=True, secrets=self._line.credentials.secrets())
         try:
             outcome(answered, reading, self._world.clock.now())
         except RejectedError as error:  # a matter of the endpoint, not of a message: it may be mended
             raise EndpointError(f"GET {url.origin()}{url.path}: {error}") from error
         return answered
+
+    async def _keep(self) -> None:
+        """Keep what this round held: the intake forgets its keys some day, while an API may go on listing an item."""
+        if self._now != self._seen:
+            await self._kept.write({"seen": sorted(self._now) if len(self._now) <= _MOST_SEEN else []})
 
     def _read(self, answered: Answered, url: URL) -> Page:
         try:
@@ -154,6 +181,10 @@ class HttpPoller:
 
 class _LostPlaceError(EndpointError):
     """The page where an earlier round stopped can no longer be had."""
+
+
+def _mark(item: Item) -> str:
+    return derive(item.key, item.digest)
 
 
 def _text(path: Path | None, item: Any) -> str:

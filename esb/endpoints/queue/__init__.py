@@ -20,7 +20,6 @@ _NAME = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$", max_length=255)]
 class QueueEndpoint(EndpointSpec):
     """Takes messages from a queue at a foreign broker, or publishes to one."""
 
-    receives: ClassVar[bool] = True
     delivers: ClassVar[bool] = True
     type: Literal["queue"]
     url: str = Field(description="The broker: amqps://host/vhost, amqp://, rediss://host/0, redis://.")
@@ -61,6 +60,11 @@ class QueueEndpoint(EndpointSpec):
         if self.exchange and self.url.startswith("redis"):
             raise ValueError("a Redis has no exchanges; write queue")
         return self
+
+    @property
+    def receives(self) -> bool:  # type: ignore[override]
+        """Whether this one can be taken from: an exchange cannot."""
+        return bool(self.queue)
 
     def source(self, name: str, world: World) -> QueueSource:
         """Return the consumer. Raises DefinitionError if a secret is missing or no queue is named."""

@@ -76,7 +76,7 @@ def mail_of(letter: Letter, message: Message, key: str) -> Mail:
         return addresses_of(value(expression), what, allowed)
 
     senders = people(letter.sender, "from", ())
-    to, cc, bcc = (people(each, what, letter.allowed) for each, what in _recipients(letter))
+    to, cc, bcc = (people(each, what, _allowed(each, letter)) for each, what in _recipients(letter))
     if len(senders) != 1 or not (to or cc or bcc):
         raise RejectedError("a mail needs one address under from and at least one under to, cc or bcc")
     mail = EmailMessage(policy=SMTP)
@@ -102,6 +102,11 @@ def mail_of(letter: Letter, message: Message, key: str) -> Mail:
         part.set_boundary(f"=_{derive('boundary', key, number)}")
     recipients = dict.fromkeys(address.addr_spec for address in (*to, *cc, *bcc))
     return Mail(senders[0].addr_spec, tuple(recipients), mail.as_bytes(), name)
+
+
+def _allowed(expression: Expression | None, letter: Letter) -> Sequence[str]:
+    """Return what recipients are held to: what was written out needs nobody's leave."""
+    return () if expression is None or expression.kind == "literal" else letter.allowed
 
 
 def _recipients(letter: Letter) -> Sequence[tuple[Expression | None, str]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -36,8 +36,6 @@ class RisingColumn(Spec):
 class SqlEndpoint(EndpointSpec):
     """Takes rows from a database, or writes messages into one."""
 
-    receives: ClassVar[bool] = True
-    delivers: ClassVar[bool] = True
     type: Literal["sql"]
     url: str = Field(description="The database: postgresql://host/database, or another by its asyncio driver.")
     user: str = Field("", max_length=255, description="Who signs in.")
@@ -75,6 +73,8 @@ class SqlEndpoint(EndpointSpec):
     def _one_side(self) -> SqlEndpoint:
         if (self.select is None) == (not self.write):
             raise ValueError("write select to take rows, or write to deliver messages")
+        if self.cursor is not None and self.cursor.overlap > self.duplicates / 2:
+            raise ValueError("rows are recognised for the time of duplicates; make it longer than twice the overlap")
         if self.select is not None:
             self._check_select(self.select)
         elif not self.ledger and self.effect is None and any(action.upsert is None for action in self.write):
@@ -96,6 +96,16 @@ class SqlEndpoint(EndpointSpec):
             raise ValueError(fault)
         if self.mark is not None and not names_in(self.mark):
             raise ValueError("mark names no column of the row; write WHERE id = :id")
+
+    @property
+    def receives(self) -> bool:  # type: ignore[override]
+        """Whether this one takes rows."""
+        return self.select is not None
+
+    @property
+    def delivers(self) -> bool:  # type: ignore[override]
+        """Whether this one writes."""
+        return bool(self.write)
 
     def source(self, name: str, world: World) -> SqlPoller:
         """Return the poller. Raises DefinitionError if a secret is missing, or there is no select or driver."""
