@@ -19,6 +19,10 @@ _DEEPEST = 100
 """Objects within objects that `**` goes through."""
 
 
+_NOT_PLAIN = object()
+"""Stands for what lies behind a list: it takes a closer look."""
+
+
 class Lost(Exception):
     """What a path leads to has left already: the lines of a streamed set are counted, not kept."""
 
@@ -37,8 +41,19 @@ class Path:
                 (tuple(match["name"].split("|")), match["key"] or "", tuple((match["value"] or "").split("|")))
             )
 
+        plain = all(len(names) == 1 and names[0][0] != "*" and not key for names, key, _ in self._steps)
+        self._names = tuple(names[0] for names, _, _ in self._steps) if plain else ()
+
     def find(self, document: Any) -> list[Any]:
         """Return what it leads to. Raises Lost if that was streamed away."""
+        if self._names:
+            held = document
+            for name in self._names:
+                held = held.get(name) if type(held) is dict else _NOT_PLAIN
+                if held is None:
+                    return []
+            if type(held) is not list and type(held) is not range and held is not _NOT_PLAIN:
+                return [held]
         found = [document]
         for names, key, values in self._steps:
             if not key and len(names) == 1 and names[0][0] != "*":

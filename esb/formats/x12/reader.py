@@ -279,14 +279,16 @@ class X12Reader:
 
     def _close_set(self, proper: bool) -> Iterator[Part]:
         current, group = self._set, self._group
-        assert current is not None and group is not None
+        assert current is not None and group is not None and self._interchange is not None
         self._set = None
         verdict = current.close(proper)
         group.accepted += verdict.code != "R"
         group.noted += verdict.code == "E"
         self._say(group, verdict)
         part = current.part(verdict, self._headers)
-        if part is not None:
+        if part is not None and self._held is None and not self._interchange.refused:
+            yield part
+        elif part is not None:
             yield from self._give(part)
         if verdict.code == "R" and self._held is not None:
             reason = f"its {self._options.reject} is refused: set {current.number[:20]} of it is wrong"
