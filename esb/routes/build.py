@@ -150,7 +150,7 @@ class Builder:
         given = self.library.format_spec(name)
         if origin.acknowledge is None or not hasattr(given, "acknowledge"):
             return self.library.format(name)
-        return given.model_copy(update={"acknowledge": origin.acknowledge.kind}).build(self.project.files)
+        return given.model_copy(update={"acknowledge": origin.acknowledge.kind.lower()}).build(self.project.files)
 
     def delivery(self, name: str) -> DeliveryPlan:
         """Return how an endpoint is served."""

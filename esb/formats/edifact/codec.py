@@ -46,6 +46,9 @@ class Edifact(FormatSpec):
     duplicates: Duration = Field(
         90 * 86400.0, description="How long an interchange reference of a sender is known; 0s: not at all."
     )
+    resolve: bool = Field(
+        True, description="A partner's CONTRL is resolved against what was sent; false: the route gets it."
+    )
     reject: Literal["message", "group", "interchange"] = Field(
         "message", description="What is refused with a bad message: it alone, its group, or the whole interchange."
     )
@@ -88,7 +91,7 @@ class EdifactFormat:
     def __init__(self, spec: Edifact, library: Library) -> None:
         self._spec, self.library = spec, library
         self.name = spec.guides[0] if len(spec.guides) == 1 else "edifact"
-        self.duplicates = spec.duplicates
+        self.duplicates, self.resolve = spec.duplicates, spec.resolve
         self._writer = Writer(spec.envelope, library.machine) if spec.envelope is not None else None
         self.numbered = spec.numbers == "store"
         self.draft = self._draft if self._writer is not None and self.numbered else None

@@ -25,6 +25,7 @@ from esb.testing.sandbox.sftp import PartnerSftp, rewired
 SECRET = "a-shared-secret-of-the-shop"  # noqa: S105 - the sandbox's own
 TOKEN = "a-token-of-the-erp"  # noqa: S105 - the sandbox's own
 SANDBOX_ADDRESS = "http://127.0.0.1:7101"
+_FOLDERS = ("acme/in", "acme/out", "crm/in", "erp/out", "hansa/in", "hansa/out", "north-3pl/in", "north-3pl/out")
 _PARTS = ("esb.yaml", "routes", "transforms", "endpoints", "schemas", "tests/flows")
 
 
@@ -92,7 +93,7 @@ class Plant:
         without it the plant has one of its own.
         """
         copy_project(source, self.folder, self.erp)
-        for name in ("acme/in", "acme/out", "crm/in", "north-3pl/out"):
+        for name in _FOLDERS:
             (self.folder / "var/exchange" / name).mkdir(parents=True, exist_ok=True)
         if reach_acme is None:
             self.acme = PartnerSftp(self.folder / "var/exchange/acme")
