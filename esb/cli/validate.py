@@ -30,8 +30,7 @@ def command(
     """Check every definition and test and say what is wrong, where, and what to write; exit 1 if something is."""
     found = load(read_files(project))
     in_cases, cases = lint_cases(project, found)
-    # what must be mended comes before what may be
-    findings = tuple(sorted(ordered([*lint(found), *in_cases]), key=lambda finding: finding.severity != "error"))
+    findings = ordered([*lint(found), *in_cases])
     failed = any(strict or finding.severity == "error" for finding in findings)
     shown = "json" if json else form
     if shown == "json":
@@ -48,6 +47,8 @@ def command(
 
 def _tell(project: Project, findings: tuple[Diagnostic, ...], cases: Mapping[str, bytes]) -> None:
     if findings:
+        # what must be mended comes before what may be
+        findings = tuple(sorted(findings, key=lambda finding: finding.severity != "error"))
         print(render_all(findings, {**project.files, **cases}, colour=sys.stdout.isatty()))
     else:
         for name, text in policies(project).items():
