@@ -1,6 +1,6 @@
 """Runs benchmarks and prints what they found.
 
-    python -m bench [relay] [webhooks] [files] [validate] [edi] [--json FILE] [--markdown FILE] [--quick]
+    python -m bench [relay] [webhooks] [intake] [files] [validate] [edi] [--json FILE] [--markdown FILE] [--quick]
 
 Without names all are run. Exit code 1 if one of them found something lost, doubled or above its limit.
 """
@@ -22,6 +22,7 @@ from bench.report import Report
 _MODULES = {
     "relay": "bench.relay.measure",
     "webhooks": "bench.webhooks.runs",
+    "intake": "bench.webhooks.beside",
     "files": "bench.files.measure",
     "validate": "bench.validate.measure",
 }

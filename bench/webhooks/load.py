@@ -1,6 +1,6 @@
 """Load generator: keep-alive HTTP/1.1 on raw sockets, one request at a time on each connection.
 
-python -m bench.webhooks.load PORT PATH COUNT CONNECTIONS     prints one line of JSON: seconds, latencies, statuses
+python -m bench.webhooks.load PORT PATH COUNT CONNECTIONS START     prints JSON: seconds, latencies, statuses
 
 It imports nothing of esb, so that a mistake of ours cannot hide itself.
 """
@@ -85,10 +85,10 @@ class Connection(asyncio.Protocol):
         self._transport.write(request(self._path, number))
 
 
-async def load(port: int, path: str, count: int, connections: int) -> dict[str, object]:
-    """Post `count` requests over so many connections."""
+async def load(port: int, path: str, count: int, connections: int, start: int) -> dict[str, object]:
+    """Post `count` requests over so many connections, numbered from `start`."""
     loop = asyncio.get_running_loop()
-    numbers = iter(range(1, count + 1))
+    numbers = iter(range(start, start + count))
     started = time.perf_counter()
     running: list[Connection] = []
     endings: list[asyncio.Future[None]] = []
@@ -110,8 +110,8 @@ async def load(port: int, path: str, count: int, connections: int) -> dict[str, 
 
 def main() -> None:
     """Run and print."""
-    port, path, count, connections = sys.argv[1:]
-    print(json.dumps(asyncio.run(load(int(port), path, int(count), int(connections)))))
+    port, path, count, connections, start = sys.argv[1:]
+    print(json.dumps(asyncio.run(load(int(port), path, int(count), int(connections), int(start)))))
 
 
 if __name__ == "__main__":

@@ -77,7 +77,7 @@ async def post(folder: Path, backend: str, flags: list[str], load: str, amount: 
     """Post `amount` webhooks (`load` = own) or post for `amount` seconds (`load` = wrk) to a fresh bus."""
     async with Receiver() as erp, serving(folder, erp.port, flags) as (port, child):
         cpu, started = cpu_seconds(child.pid), time.perf_counter()
-        told = await (_own(port, amount) if load == "own" else _wrk(port, amount))
+        told = await (own_load(port, amount) if load == "own" else _wrk(port, amount))
         accepted = told["accepted"]
         await _until(erp, accepted)
         seconds = time.perf_counter() - started
@@ -94,12 +94,12 @@ async def serving(folder: Path, erp: int, flags: list[str]) -> AsyncIterator[tup
         path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    port = _free_port()
+    port = free_port()
     line = ["-m", "esb", "run", "-C", str(folder), "--listen", f"127.0.0.1:{port}", "--log-format", "json", *flags]
     with (folder / "log").open("wb") as log:
         child = await asyncio.create_subprocess_exec(sys.executable, *line, stdout=log, stderr=log)
     try:
-        await _ready(port, child, folder / "log")
+        await ready(port, child, folder / "log")
         yield port, child
     finally:
         if child.returncode is None:
@@ -107,7 +107,8 @@ async def serving(folder: Path, erp: int, flags: list[str]) -> AsyncIterator[tup
             await child.wait()
 
 
-async def _ready(port: int, child: Any, log: Path) -> None:
+async def ready(port: int, child: Any, log: Path) -> None:
+    """Return when a server answers /readyz. Raises RuntimeError with its log."""
     deadline = time.monotonic() + 60
     while time.monotonic() < deadline and child.returncode is None:
         with contextlib.suppress(OSError, urllib.error.URLError):
@@ -117,10 +118,10 @@ async def _ready(port: int, child: Any, log: Path) -> None:
     raise RuntimeError(f"esb is not ready:\n{log.read_text()[-3000:]}")
 
 
-async def _own(port: int, count: int) -> dict[str, Any]:
-    told = await _output(
-        sys.executable, "-m", "bench.webhooks.load", str(port), "/in/shop", str(count), str(CONNECTIONS)
-    )
+async def own_load(port: int, count: int, start: int = 1) -> dict[str, Any]:
+    """Post so many orders, the first with the number `start`; return what was told, with p50 and p99 in seconds."""
+    line = ["bench.webhooks.load", str(port), "/in/shop", str(count), str(CONNECTIONS), str(start)]
+    told = await _output(sys.executable, "-m", *line)
     latencies = told.pop("latencies")
     return {**told, "p50": latencies[len(latencies) // 2], "p99": latencies[int(len(latencies) * 0.99)]}
 
@@ -173,7 +174,8 @@ def has_wrk() -> bool:
     return shutil.which("wrk") is not None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """Return a port that nobody listens on right now."""
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return int(taken.getsockname()[1])

@@ -47,6 +47,17 @@ def test_webhooks_are_counted_until_they_are_delivered(tmp_path: Path) -> None:
     assert "| embedded + SQLite " in text
 
 
+@pytest.mark.rabbitmq
+@pytest.mark.postgresql
+def test_intake_is_compared_with_a_handler_that_only_publishes(tmp_path: Path) -> None:
+    text, found = bench(tmp_path, "intake")
+
+    figures = found["intake"]["figures"]
+    assert 0.01 < figures["ratio"]["rate"] < 20
+    assert figures["bare"]["rate"] > 50 and figures["esb"]["rate"] > 50
+    assert "| Starlette, publish with confirm " in text
+
+
 def test_large_files_come_out_whole_and_typos_are_told_at_their_place(tmp_path: Path) -> None:
     text, found = bench(tmp_path, "files", "validate", "edi")
 
