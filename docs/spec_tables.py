@@ -14,6 +14,7 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticUndefined
 
 from esb import specs
+from esb.formats.flat.spec import FlatRecords
 from esb.policies import FailurePolicy, Retry, Rule, spell
 from esb.routes.definition import PartnerSpec, ProjectSpec, RouteSpec, SettingsSpec
 from esb.routes.parts import ENDPOINTS, FORMATS, TRANSFORMS
@@ -32,6 +33,7 @@ _FLAT: Mapping[str, type[BaseModel]] = {
     "rule": Rule,
     "retry": Retry,
     "settings": SettingsSpec,
+    "flat": FlatRecords,
 }
 _OWN_TABLE = (Entry, FormatSpec, FailurePolicy, Rule, Retry, SettingsSpec)
 """Specs that have a table of their own: where they are nested they are named, not listed again."""

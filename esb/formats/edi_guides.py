@@ -12,6 +12,7 @@ from esb.formats.edi.guide_file import read_guide
 from esb.formats.edi.lint import lint_guide
 from esb.formats.edi.overlay import read_overlay
 from esb.formats.edifact import library as edifact
+from esb.formats.flat.guide import read_flat_guide
 from esb.formats.x12 import library as x12
 from esb.message import NOTHING
 from esb.reading import Document, read
@@ -67,6 +68,8 @@ def _guide(name: str, version: str, files: Mapping[str, bytes]) -> Guide | None:
     if path not in files:
         return None
     document = read(path, files[path])
+    if _is_flat(document.data):
+        return read_flat_guide(document).guide
     words = _words(document, version)
     return read_guide(document, words) if words is not None else None
 
@@ -82,10 +85,18 @@ def _is_x12(data: Any) -> bool:
     return len(str(data.get("set", ""))) == 3
 
 
+def _is_flat(data: Any) -> bool:
+    """Return whether a guide says what its records are: it is one of flat files, not of a standard."""
+    return isinstance(data, dict) and "records" in data
+
+
 def _own(path: str, files: Mapping[str, bytes]) -> Iterator[Diagnostic]:
     """Give the findings of a guide of the project; other files under schemas/ are not looked at."""
     document = read(path, files[path])
     if not isinstance(document.data, dict) or not {"set", "body"} <= document.data.keys():
+        return
+    if _is_flat(document.data):
+        yield from lint_guide(read_flat_guide(document).guide)
         return
     given = document.data.get("versions", ())
     versions = [str(version) for version in given] or list(x12.VERSIONS if _is_x12(document.data) else edifact.VERSIONS)
@@ -116,7 +127,7 @@ def _own_sets(files: Mapping[str, bytes]) -> dict[str, str]:
     for path in files:
         if path.startswith("schemas/") and path.endswith(".yaml") and not path.startswith("schemas/partners/"):
             data = _safe(path, files[path])
-            if isinstance(data, dict) and {"set", "body"} <= data.keys():
+            if isinstance(data, dict) and {"set", "body"} <= data.keys() and not _is_flat(data):
                 found[str(data["set"])] = path.removeprefix("schemas/").removesuffix(".yaml")
     return found
 
