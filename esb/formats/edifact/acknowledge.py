@@ -45,6 +45,7 @@ class Writer:
     def __init__(self, interchange: Interchange) -> None:
         self.marks = interchange.marks
         self.later = interchange.syntax == "4"
+        self._codec = interchange.charset.codec if interchange.charset is not None else "iso8859-1"
         self._end = self.marks.terminator + interchange.newline
         self._escape = escaper(self.marks)
         self._identifiers: dict[tuple[str, ...], str] = {}
@@ -65,6 +66,21 @@ class Writer:
             if len(self._identifiers) < 100:
                 self._identifiers[key] = known
         return f"UCM{mark}{number}{mark}{known}{mark}{ACKNOWLEDGED}{self._end}"
+
+    def count(self, text: str) -> int:
+        """Return how many segments a text of ours has."""
+        release, terminator = self.marks.release, self.marks.terminator
+        if release and release in text:
+            text = text.replace(release * 2, "").replace(release + terminator, "")
+        return text.count(terminator)
+
+    def encoded(self, text: str) -> bytes:
+        """Return a text in the character set of the interchange."""
+        try:
+            return text.encode(self._codec)
+        except UnicodeEncodeError:
+            # the sender's own set does not have what stood in its header; the usual "?" would release what follows
+            return "".join(char if char.isascii() else "-" for char in text).encode("ascii")
 
     def _element(self, element: str | Sequence[str]) -> str:
         if isinstance(element, str):
@@ -182,18 +198,17 @@ def contrl(interchange: Interchange) -> Part:
     error, tag = _error(fault, fault.tag if fault is not None else "", interchange.refused)
     version = ("4", "1") if writer.later else ("D", "3")
     entries = interchange.refusal if interchange.refused else interchange.answer
-    body = [
-        writer.segment("UNH", "1", ("CONTRL", *version, "UN")),
-        writer.segment("UCI", _sound(interchange.number, _REFERENCE, "0"), *_parties(interchange), action, error, tag),
-        entries.getvalue(),
-    ]
-    count = sum(_terminators(part, writer.marks) for part in body) + 1
-    body.append(writer.segment("UNT", str(count), "1"))
-    content = "".join(body)
+    head = writer.segment("UNH", "1", ("CONTRL", *version, "UN"))
+    head += writer.segment(
+        "UCI", _sound(interchange.number, _REFERENCE, "0"), *_parties(interchange), action, error, tag
+    )
+    # of a huge interchange this is the largest thing in memory: no copy of it is made that is not needed
+    content = entries.take()
 
     def write(number: int) -> bytes:
-        tail = writer.segment("UNZ", "1", str(number))
-        return _encoded("".join([_head(interchange, writer, str(number)), content, tail]), interchange)
+        begin = writer.encoded(_head(interchange, writer, str(number)) + head)
+        tail = writer.segment("UNT", str(entries.count + 3), "1") + writer.segment("UNZ", "1", str(number))
+        return b"".join([begin, content, writer.encoded(tail)])
 
     ours, partner = interchange.pair[1], interchange.pair[0]
     draft = AnswerDraft(Scope("edifact", "interchange", ours, partner), write, answered(interchange))
@@ -254,22 +269,6 @@ def _head(interchange: Interchange, writer: Writer, number: str) -> str:
     test = "1" if interchange.at(11).strip() == "1" else ""
     una = f"UNA{interchange.una}{interchange.newline}" if interchange.una else ""
     return una + writer.segment("UNB", syntax, receiver, sender, (day, time), number, "", "", "", "", "", test)
-
-
-def _encoded(text: str, interchange: Interchange) -> bytes:
-    charset = interchange.charset or CHARSETS["UNOC"]
-    try:
-        return text.encode(charset.codec)
-    except UnicodeEncodeError:
-        # the sender's own set does not have what stood in its header; the usual "?" would release what follows
-        return "".join(char if char.isascii() else "-" for char in text).encode("ascii")
-
-
-def _terminators(text: str, marks: Marks) -> int:
-    """Return how many segments a text has."""
-    if marks.release and marks.release in text:
-        text = text.replace(marks.release * 2, "").replace(marks.release + marks.terminator, "")
-    return text.count(marks.terminator)
 
 
 def _sound(value: str, shape: re.Pattern[str], otherwise: str) -> str:

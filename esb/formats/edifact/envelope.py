@@ -4,13 +4,31 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from io import StringIO
+from io import BytesIO
 
 from esb.formats.edi.control import Numbers, printable
 from esb.formats.edi.faults import Fault
 from esb.formats.edi.machine import Machine
 from esb.formats.edi.patterns import RELEASED_CHARACTERS, Marks
 from esb.formats.edifact.charsets import Charset, decoded
+
+
+class Entries:
+    """Segments of a CONTRL, encoded: one buffer, for there may be 999,999 messages. `count` = how many segments."""
+
+    def __init__(self) -> None:
+        self._bytes = BytesIO()
+        self.count = 0
+
+    def add(self, data: bytes, count: int) -> None:
+        """Add segments."""
+        self._bytes.write(data)
+        self.count += count
+
+    def take(self) -> bytes:
+        """Return the segments, and hold them no longer."""
+        data, self._bytes = self._bytes.getvalue(), BytesIO()
+        return data
 
 
 @dataclass(slots=True)
@@ -24,10 +42,10 @@ class Level:
     received: int = 0
     numbers: Numbers = field(default_factory=Numbers)
     faults: list[Fault] = field(default_factory=list)
-    answer: StringIO = field(default_factory=StringIO)
-    """What the CONTRL says of its messages, segments as text: one buffer, for there may be 999,999 of them."""
-    refusal: StringIO = field(default_factory=StringIO)
-    """The same if all of them are refused with it; only written when that may happen."""
+    answer: Entries = field(default_factory=Entries)
+    """What the CONTRL says of its messages."""
+    refusal: Entries = field(default_factory=Entries)
+    """The same if all of them are refused with it."""
     told: int = 0
     """Faults that the CONTRL tells so far."""
     business: bool = False

@@ -262,10 +262,13 @@ class EdifactReader:
             self._held = None
         self._group = None
         if options.acknowledge != "none" and (group.business or not group.received):
-            entry = group_segment(group, self._writer)
-            interchange.answer.write(entry + (group.refusal if group.refused else group.answer).getvalue())
+            told, refused = group.answer.take(), group.refusal.take()
+            entries = (refused, group.refusal.count) if group.refused else (told, group.answer.count)
+            head = self._writer.encoded(group_segment(group, self._writer))
+            interchange.answer.add(head + entries[0], entries[1] + 1)
             group.refused = group.refused or "refused with the interchange"
-            interchange.refusal.write(group_segment(group, self._writer) + group.refusal.getvalue())
+            head = self._writer.encoded(group_segment(group, self._writer))
+            interchange.refusal.add(head + refused, group.refusal.count + 1)
         if found:
             yield of_envelope(group.faults, f"group {group.number[:20] or '?'}", raw, self._headers)
         self._headers = interchange.headers()
@@ -321,11 +324,12 @@ class EdifactReader:
         if self._options.acknowledge == "none":
             return
         told = message_segments(verdict, self._writer, level.told < self._options.limits.answer)
-        level.answer.write(told)
+        count, data = self._writer.count(told), self._writer.encoded(told)
+        level.answer.add(data, count)
         level.told += len(verdict.faults)
         # of what is refused as a whole only the reasons are told: its messages are refused with it
         if verdict.code == "R":
-            level.refusal.write(told)
+            level.refusal.add(data, count)
 
     def _package(self, package: Package) -> Iterator[Part]:
         """Give an object as bytes; one whose length is wrong is an exception."""
