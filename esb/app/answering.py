@@ -7,7 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
-from esb.endpoints.http_in.replies import Standing
+from esb.endpoints.http_in.replies import Standing, StoppingError
 from esb.errors import DefinitionError, EndpointError, StoreError
 from esb.management.trace import trace
 from esb.message import NamedAsk
@@ -52,6 +52,15 @@ class StoredReplies:
         self._store, self._clock = store, clock
         self._waiting: defaultdict[str, set[asyncio.Future[bytes]]] = defaultdict(set)
         self._looking: Any = None
+        self._stopping = False
+
+    def stop(self) -> None:
+        """Let everybody go who waits: the process ends."""
+        self._stopping = True
+        for futures in self._waiting.values():
+            for future in futures:
+                if not future.done():
+                    future.set_exception(StoppingError("the process ends"))
 
     async def keep(self, name: str, message_id: str, reply: bytes) -> None:
         """Keep a reply until its message is forgotten, and wake who waits for it."""
@@ -63,10 +72,16 @@ class StoredReplies:
         return (await self._store.recorded([name])).get(name)
 
     async def wait(self, name: str, seconds: float) -> bytes | None:
-        """Return a reply as soon as it is there, or None when the time is over."""
+        """Return a reply as soon as it is there, or None when the time is over.
+
+        Raises:
+            StoppingError: The process ends.
+        """
         found = await self.find(name)
         if found is not None:
             return found
+        if self._stopping:
+            raise StoppingError("the process ends")
         future: asyncio.Future[bytes] = asyncio.get_running_loop().create_future()
         self._waiting[name].add(future)
         if self._looking is None:

@@ -226,6 +226,7 @@ class Process:
             if group:
                 stops = [self.clock.spawn(role.stop(), "stop") for role in group]
                 await asyncio.wait(stops, timeout=self.settings.drain)
+        self.replies.stop()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self.intake.settled(), self.settings.drain / 4)
         waiting = [task for task in (*self._tasks, *self._pollers) if not task.done()]

@@ -206,7 +206,7 @@ async def test_one_path_has_endpoints_for_its_methods_and_the_rest_is_told_what_
 
     assert put[0] == 202
     assert json.loads(found[0].read_text()) == {"left": 9, "sku": "00044", "urgent": "yes"}
-    assert (deleted[0], set(deleted[1]["Allow"].split(", "))) == (405, {"GET", "HEAD", "PUT"})
+    assert (deleted[0], set(deleted[1]["Allow"].split(", "))) == (405, {"GET", "PUT"})
 
 
 async def test_a_late_answer_is_found_at_its_location_even_if_everything_died_in_between(tmp_path: Path) -> None:
@@ -229,6 +229,32 @@ async def test_a_late_answer_is_found_at_its_location_even_if_everything_died_in
     assert (found[0], json.loads(found[2])["quote"]["total"]) == (200, 36)
     assert (kept[0], "<total>36</total>" in kept[2]) == (200, True)
     assert (again[0], again[1]["Idempotent-Replayed"], again[2]) == (200, "true", found[2])
+
+
+async def test_who_hangs_up_keeps_no_place_and_who_waits_when_the_bus_stops_is_told_where_the_answer_will_be(
+    tmp_path: Path,
+) -> None:
+    made = laid_out(tmp_path / "bus", timeout="60s")
+    endpoint = made.folder / "endpoints/quotes.yaml"
+    endpoint.write_text(endpoint.read_text() + "concurrency: 5\n")
+    await made.start("--role", "intake")  # nobody routes, so everybody waits
+    quote = {"sku": "00042", "quantity": 3}
+    for _ in range(3):
+        calls = [asyncio.ensure_future(ask(made, "POST", "/in/quotes", quote)) for _ in range(5)]
+        await asyncio.wait(calls, timeout=0.5)
+        for call in calls:
+            call.cancel()
+        await asyncio.gather(*calls, return_exceptions=True)
+    waiting = asyncio.ensure_future(ask(made, "POST", "/in/quotes", quote))
+    await asyncio.wait([waiting], timeout=1.0)
+    still = not waiting.done()
+    code = await made.stop()
+    told = await waiting
+
+    assert still
+    assert code == 0
+    assert (told[0], json.loads(told[2])["code"]) == (504, "late")
+    assert told[1]["Location"].startswith("/in/quotes/results/")
 
 
 @pytest.mark.rabbitmq

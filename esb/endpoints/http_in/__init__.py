@@ -219,10 +219,18 @@ class HttpSource:
         door = Door(rules, intake, Means(self._world, reader, contract, replies, answers))
         # Endpoints may share a path, told apart by their methods; the address of one alone answers for all methods.
         methods = list(rules.methods) if self.spec.path else None
-        mounted: list[BaseRoute] = [Route(self.spec.address(rules.name), door, methods=methods)]
+        own = Route(self.spec.address(rules.name), door, methods=methods)
+        if own.methods is not None:
+            own.methods.discard("HEAD")  # it would do the work of a GET for an answer that nobody sees
+        mounted: list[BaseRoute] = [own]
         if rules.reply:
             mounted.append(Route(f"/in/{rules.name}/results/{{message_id}}", _Results(door)))
         return mounted
+
+    async def check(self) -> str:
+        """Say where it waits and who may come; the listener's port is the process's own matter."""
+        who = "senders prove who they are" if self.authenticated else "anybody who reaches the listener may post"
+        return f"waits at {self.spec.address(self._rules.name)} of the listener; {who}"
 
     async def run(self, intake: Intake, once: bool) -> None:
         """Wait until cancelled; with `once` return, for nothing waits at this door."""

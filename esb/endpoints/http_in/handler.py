@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 import codecs
 import math
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Coroutine, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -100,7 +101,7 @@ class Door:
             accepted = await self._received(call, receive)
             if self._synchronous is None or "respond-async" in headers.get("prefer", ""):
                 return self._accepted(accepted)
-            return await self._synchronous.answer(accepted[0], media, client)
+            return await _unless_gone(self._synchronous.answer(accepted[0], media, client), receive)
         finally:
             self._open -= 1
 
@@ -189,6 +190,28 @@ class Door:
             raise Refusal(404, "not-found", "There is no such result.")
         media = self._synchronous.accepted(headers.get("accept", ""))
         return await self._synchronous.result(request.path_params["message_id"], media, client)
+
+
+async def _unless_gone(work: Coroutine[Any, Any, Response], receive: Receive) -> Response:
+    """Return what the work returns; who hangs up waits for nothing and keeps no place (the route's work goes on).
+
+    Raises:
+        GoneError: The caller hung up.
+    """
+    working, gone = asyncio.ensure_future(work), asyncio.ensure_future(_gone(receive))
+    try:
+        await asyncio.wait({working, gone}, return_when=asyncio.FIRST_COMPLETED)
+        if not working.done():
+            raise GoneError("the caller hung up")
+        return working.result()
+    finally:
+        working.cancel()
+        gone.cancel()
+
+
+async def _gone(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
+        pass
 
 
 def _headers(request: Request) -> dict[str, str]:

@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from esb.edge import Delivered
-from esb.errors import RejectedError
+from esb.errors import EsbError, RejectedError
 from esb.message import Message, derive
 
 LARGEST = 10_000_000
@@ -26,6 +26,10 @@ CLIENT = "http-client"
 
 Standing: TypeAlias = Literal["unknown", "waiting", "held", "failed", "ended"]
 """How a message without a reply stands: `failed` waits for a person as an exception, `ended` will have none."""
+
+
+class StoppingError(EsbError):
+    """This process stops: the reply will be kept by another, or by the next."""
 
 
 class Reply(Struct, frozen=True):
@@ -42,7 +46,7 @@ class Replies(Protocol):
 
     async def keep(self, name: str, message_id: str, reply: bytes) -> None: ...
     async def wait(self, name: str, seconds: float) -> bytes | None:
-        """Return the reply as soon as it is there, or None when the time is over."""
+        """Return the reply as soon as it is there, or None when the time is over. Raises StoppingError."""
         ...
 
     async def find(self, name: str) -> bytes | None: ...

@@ -12,7 +12,15 @@ from starlette.responses import Response
 from esb.edge import Accepted
 from esb.endpoints.http_in.negotiation import choose, media_type
 from esb.endpoints.http_in.problems import Refusal, response
-from esb.endpoints.http_in.replies import Replies, Reply, Standing, document_id, read_reply, reply_name
+from esb.endpoints.http_in.replies import (
+    Replies,
+    Reply,
+    Standing,
+    StoppingError,
+    document_id,
+    read_reply,
+    reply_name,
+)
 from esb.envelope import decode_document
 from esb.errors import EsbError, FormatError
 from esb.ports import Format
@@ -55,7 +63,10 @@ class Synchronous:
         loop = asyncio.get_running_loop()
         end, look = loop.time() + self.seconds, _FIRST_LOOK
         while (left := end - loop.time()) > 0:
-            raw = await self.replies.wait(name, min(left, look))
+            try:
+                raw = await self.replies.wait(name, min(left, look))
+            except StoppingError:
+                break
             if raw is not None:
                 return await self._written(raw, media, client, accepted.repeated)
             standing = await self.replies.standing(accepted.message_id, self.endpoint)
@@ -64,7 +75,7 @@ class Synchronous:
                 if raw is None:
                     return self._without(standing, accepted.message_id)
             look = min(look * 2, _LONGEST_LOOK)
-        detail = f"No answer within {self.seconds:g} s; the work goes on. Ask for the result at Location."
+        detail = "There is no answer yet; the work goes on. Ask for the result at Location."
         headers = {"Location": self.place(accepted.message_id), "Retry-After": str(_RETRY_AFTER)}
         raise Refusal(504, "late", detail, headers)
 
@@ -79,7 +90,7 @@ class Synchronous:
         reply = read_reply(raw)
         if reply.client != client:
             raise Refusal(404, "not-found", "There is no such result.")
-        headers = {"Idempotent-Replayed": "true"} if repeated else {}
+        headers = {"X-Content-Type-Options": "nosniff", **({"Idempotent-Replayed": "true"} if repeated else {})}
         if reply.status in _BODILESS_STATUSES:
             return Response(status_code=reply.status, headers=headers)
         if len(reply.body) > _LARGE:
