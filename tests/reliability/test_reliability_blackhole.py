@@ -96,7 +96,7 @@ def spread(posted: dict[str, float], came: dict[str, float]) -> tuple[float, flo
     return cuts[49], cuts[98]
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize(
     ("count", "timeout"), [pytest.param(120, "1s"), pytest.param(1500, "5s", marks=pytest.mark.soak)]
 )

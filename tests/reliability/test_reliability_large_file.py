@@ -21,10 +21,12 @@ steps: [{ to: outbox }]
 """
 
 
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     "size",
-    [pytest.param(64_000_000), pytest.param(1_000_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(3000)])],
+    [
+        pytest.param(64_000_000, marks=pytest.mark.timeout(300)),
+        pytest.param(1_000_000_000, marks=[pytest.mark.soak, pytest.mark.timeout(3000)]),
+    ],
     ids=["64MB", "1GB"],
 )
 async def test_a_large_file_is_taken_by_sftp_in_bounded_memory(

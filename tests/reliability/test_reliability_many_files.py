@@ -76,10 +76,12 @@ def assert_each_once(bus: Any, inbox: Path, count: int) -> None:
 
 @pytest.mark.rabbitmq
 @pytest.mark.postgresql
-@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
     ("count", "kills"),
-    [pytest.param(500, 4), pytest.param(10_000, 20, marks=[pytest.mark.soak, pytest.mark.timeout(1800)])],
+    [
+        pytest.param(500, 4, marks=pytest.mark.timeout(300)),
+        pytest.param(10_000, 20, marks=[pytest.mark.soak, pytest.mark.timeout(1800)]),
+    ],
 )
 async def test_of_many_small_files_each_is_taken_once_by_two_workers_that_are_killed_in_turn(
     bus: Any, sshd: OpenSsh, amqp_url: str, postgres_url: str, tmp_path: Path, count: int, kills: int
