@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+import re
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,11 @@ def told(row: dict[str, Any]) -> tuple[str, str, str]:
     return row["class"], row["place"], row["reason"].rpartition("GET ")[2]
 
 
+def unnumbered(raw: bytes) -> bytes:
+    """Return an acknowledgment without its own control numbers: which comes first depends on the moment."""
+    return re.sub(rb"(?<=\*)\d{9}(?=\*0\*P|~)|(?<=\*)\d+(?=\*X\*004010)|(?<=GE\*1\*)\d+", b"#", raw)
+
+
 def summary(seen: Outcome) -> dict[str, Any]:
     return {
         "erp": dict(seen.erp),
@@ -52,7 +58,8 @@ def summary(seen: Outcome) -> dict[str, Any]:
         "news": dict(seen.news),
         "held": sorted(seen.held),
         "exceptions": sorted(told(row) for row in seen.exceptions),
-        "acknowledgments": sorted(seen.acknowledgments.values()),
+        "acknowledgments": sorted(map(unnumbered, seen.acknowledgments.values())),
+        "buyers": {name: sorted((one.set, one.about) for one in buyer.got) for name, buyer in seen.buyers.items()},
     }
 
 

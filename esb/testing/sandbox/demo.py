@@ -6,6 +6,7 @@ import asyncio
 import sys
 import tempfile
 import time
+from collections import Counter
 from pathlib import Path
 
 from rich.console import Console
@@ -60,6 +61,7 @@ def _show(console: Console, day: Day, seen: Outcome, erp: Erp) -> None:
     broken = set(day.broken)
     for name, orders in (
         ("X12 850 of ACME", [order for file in day.acme for order in file]),
+        ("EDIFACT ORDERS of HANSA", day.hansa),
         ("webhooks of the shop", day.shop),
         ("CSV of the CRM", day.crm),
     ):
@@ -76,8 +78,12 @@ def _show(console: Console, day: Day, seen: Outcome, erp: Erp) -> None:
         )
     console.print()
     console.print(table)
+    for name, buyer in seen.buyers.items():
+        counts = Counter(one.set for one in buyer.got)
+        told = " · ".join(f"{count} {kind}" for kind, count in sorted(counts.items()) if kind)
+        console.print(f"\n{name.upper()} got {told}, numbered without a gap, and acknowledged them", end="")
     console.print(
-        f"\n{len(seen.acknowledgments)} acknowledgments (997) wait for ACME · {len(seen.news)} subscribers' webhooks"
+        f"\n\n{len(seen.acknowledgments)} acknowledgments (997) wait for ACME · {len(seen.news)} subscribers' webhooks"
         f" · the ERP took {erp.posts} posts, recognised {erp.repeats} repetitions, refused {erp.refused} calls"
     )
 

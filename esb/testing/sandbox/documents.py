@@ -101,6 +101,32 @@ def _transaction(order: Order, control: str) -> list[str]:
     return segments
 
 
+def edifact(orders: Sequence[Order], reference: str) -> bytes:
+    """Return an EDIFACT D.96A interchange with one ORDERS an order."""
+    out = ["UNA:+.? '", f"UNB+UNOC:3+5412345000013:14+4012345000009:14+260302:0900+{reference}'"]
+    for number, order in enumerate(orders, 1):
+        segments = _message(order, str(number))
+        out += [f"{segment}'" for segment in segments]
+        out.append(f"UNT+{len(segments) + 1}+{number}'")
+    return "\n".join([*out, f"UNZ+{len(orders)}+{reference}'\n"]).encode("latin-1")
+
+
+def _message(order: Order, reference: str) -> list[str]:
+    """Return the segments of one ORDERS, from UNH up to CNT."""
+    segments = [
+        f"UNH+{reference}+ORDERS:D:96A:UN",
+        f"BGM+220+{order.number}+9",
+        "DTM+137:20260302:102",
+        "NAD+BY+5412345000013::9",
+        *(["NAD+SF+3PL"] if order.ship_from == "3PL" else []),
+        "NAD+DP+5412345000020::9++HANSA LAGER SÜD+HAFENSTRASSE 1+HAMBURG++20457+DE",
+        "CUX+2:EUR:9",
+    ]
+    for index, line in enumerate(order.lines, 1):
+        segments += [f"LIN+{index}++{line.sku}:SA", f"QTY+21:{line.quantity}:PCE", f"PRI+AAA:{line.price}"]
+    return [*segments, "UNS+S", f"CNT+2:{len(order.lines)}"]
+
+
 def webhook(order: Order) -> bytes:
     """Return the shop's JSON of an order."""
     body: dict[str, Any] = {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from starlette.routing import Route
 
 CUSTOMERS: dict[str, dict[str, Any]] = {
     "C-ACME": {"code": "C-ACME", "name": "ACME Retail", "credit_limit": Decimal("50000.00"), "terms": "NET30"},
+    "C-HANSA": {"code": "C-HANSA", "name": "HANSA", "credit_limit": Decimal("90000.00"), "terms": "NET30"},
     "C-SHOP": {"code": "C-SHOP", "name": "Web shop customers", "credit_limit": Decimal("2000.00"), "terms": "CARD"},
     "C-0024": {"code": "C-0024", "name": "Baker & Daughters", "credit_limit": Decimal("10000.00"), "terms": "NET14"},
     "C-0031": {"code": "C-0031", "name": "Nordic Tools AS", "credit_limit": Decimal("7500.00"), "terms": "NET30"},
@@ -34,6 +36,8 @@ class Erp:
         self.posts = self.refused = self.repeats = 0
         self.hooks: dict[str, Any] = {}
         self.hook_effects: Counter[str] = Counter()
+        self.out: Path | None = None
+        """Where it writes a file for each event of an order that came by EDI."""
         self._answers: dict[str, bytes] = {}
 
     def app(self) -> Starlette:
@@ -68,7 +72,26 @@ class Erp:
         self.effects[number] += 1
         answer = _encode({"reference": f"SO-{len(self.orders):06d}", "number": number})
         self._answers[key] = answer
+        self._tell(order, f"SO-{len(self.orders):06d}")
         return Response(answer, 201, media_type="application/json")
+
+    def _tell(self, order: Any, reference: str) -> None:
+        """Confirm an order, and invoice it at once."""
+        if self.out is None or order["source"] not in ("acme", "hansa"):
+            return
+        lines = [{name: line[name] for name in ("sku", "quantity", "price")} for line in order["lines"]]
+        told = {"partner": order["source"], "order": order["number"], "ordered": "2026-03-02", "reference": reference}
+        told |= {"date": "2026-03-03", "currency": order["currency"], "lines": lines}
+        invoice = {"invoice": f"INV-{order['number']}", "total": order["total"]}
+        self.tell(f"{order['number']}-1", {"event": "order.confirmed", **told})
+        self.tell(f"{order['number']}-2", {"event": "order.invoiced", **told, **invoice})
+
+    def tell(self, name: str, event: Any) -> None:
+        """Write an event, under another name first."""
+        assert self.out is not None
+        part = self.out / f"{name}.part"
+        part.write_bytes(_encode(event))
+        part.rename(self.out / f"{name}.json")
 
     async def _list(self, request: Request) -> Response:
         reference = request.query_params.get("ref", "")

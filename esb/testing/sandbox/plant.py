@@ -20,12 +20,15 @@ import aiohttp
 import uvicorn
 
 from esb.testing.sandbox.erp import Erp
+from esb.testing.sandbox.partners import Buyer, Warehouse, acme, hansa
 from esb.testing.sandbox.sftp import PartnerSftp, rewired
 
 SECRET = "a-shared-secret-of-the-shop"  # noqa: S105 - the sandbox's own
 TOKEN = "a-token-of-the-erp"  # noqa: S105 - the sandbox's own
 SANDBOX_ADDRESS = "http://127.0.0.1:7101"
 _FOLDERS = ("acme/in", "acme/out", "crm/in", "erp/out", "hansa/in", "hansa/out", "north-3pl/in", "north-3pl/out")
+_SOONER = ("every: 15m", "every: 1s")
+"""A quarter of an hour is too long for a day of a minute."""
 _PARTS = ("esb.yaml", "routes", "transforms", "endpoints", "schemas", "tests/flows")
 
 
@@ -46,7 +49,7 @@ def copy_project(source: Path, target: Path, erp: str) -> None:
             target.mkdir(parents=True, exist_ok=True)
             shutil.copy(found, target / part)
     for endpoint in (target / "endpoints").glob("*.yaml"):
-        endpoint.write_text(endpoint.read_text().replace(SANDBOX_ADDRESS, erp))
+        endpoint.write_text(endpoint.read_text().replace(SANDBOX_ADDRESS, erp).replace(*_SOONER))
 
 
 @contextlib.asynccontextmanager
@@ -85,6 +88,10 @@ class Plant:
         self.process: asyncio.subprocess.Process | None = None
         self.acme: PartnerSftp | None = None
         """ACME's SFTP server, if it is ours and not somebody else's (`reach_acme`)."""
+        exchange = folder / "var/exchange"
+        self.buyers = {"acme": acme(exchange / "acme"), "hansa": hansa(exchange / "hansa")}
+        self.warehouse = Warehouse(exchange / "north-3pl")
+        self._people: list[asyncio.Task[None]] = []
 
     def lay_out(self, source: Path, reach_acme: Mapping[str, str] | None = None, key: str = "") -> None:
         """Copy the project and make the folders that partners drop into.
@@ -126,6 +133,9 @@ class Plant:
         if self.acme is not None:
             await self.acme.start()
             self._reach_acme(self.acme.lines())
+        if not self._people:
+            workers: tuple[Buyer | Warehouse, ...] = (*self.buyers.values(), self.warehouse)
+            self._people = [asyncio.create_task(each.work()) for each in workers]
 
     async def _until_ready(self) -> None:
         assert self.process is not None
@@ -149,6 +159,9 @@ class Plant:
             self.process.terminate()
             return await asyncio.wait_for(self.process.wait(), 60)
         finally:
+            for person in self._people:
+                person.cancel()
+            self._people = []
             if self.acme is not None:
                 await self.acme.stop()
 
@@ -163,6 +176,12 @@ class Plant:
         """Return what the bus has logged."""
         path = self.folder / "esb.log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    @property
+    def store_url(self) -> str:
+        """Where the bus keeps what it must remember."""
+        flags = dict(zip(self._flags[::2], self._flags[1::2], strict=True))
+        return flags.get("--store") or f"sqlite:{self.folder / 'var/store.db'}"
 
     def drop(self, partner: str, name: str, content: bytes) -> None:
         """Drop a file as a partner does: under another name first, then renamed."""

@@ -8,14 +8,17 @@ import io
 import json
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 
-from esb.testing.sandbox.documents import Order, crm_csv, make, of_nobody, too_dear, webhook, x12
+from esb.management.edi import owed
+from esb.stores import open_store
+from esb.testing.sandbox.documents import Order, crm_csv, edifact, make, of_nobody, too_dear, webhook, x12
 from esb.testing.sandbox.erp import Erp
+from esb.testing.sandbox.partners import Buyer
 from esb.testing.sandbox.plant import Plant
 
 Tell = Callable[[str], None]
@@ -31,11 +34,12 @@ class Day:
     broken: list[str] = field(default_factory=list)
     repeats: int = 10
     forged: int = 2
+    hansa: list[Order] = field(default_factory=list)
 
     @property
     def orders(self) -> list[Order]:
         """Return every order, each once."""
-        return [*(order for file in self.acme for order in file), *self.shop, *self.crm]
+        return [*(order for file in self.acme for order in file), *self.shop, *self.crm, *self.hansa]
 
     def numbers(self, *fates: str) -> set[str]:
         """Return the order numbers that must end so."""
@@ -50,7 +54,7 @@ def working_day(scale: int = 1) -> Day:
     files[3] = [*files[3], too_dear("A90001", "C-ACME"), of_nobody("A90002")]
     shop = [*make("S", 70 * scale, "C-SHOP"), too_dear("S90001", "C-SHOP")]
     crm = [*make("T", 50 * scale, "C-0024"), of_nobody("T90002")]
-    return Day(files, shop, crm, broken=[files[1][3].number])
+    return Day(files, shop, crm, broken=[files[1][3].number], hansa=make("H", 20 * scale, "C-HANSA"))
 
 
 @dataclass
@@ -63,6 +67,9 @@ class Outcome:
     held: set[str]
     exceptions: list[dict[str, Any]]
     acknowledgments: dict[str, bytes]
+    buyers: Mapping[str, Buyer] = field(default_factory=dict)
+    owed: int = 0
+    """Acknowledgments that partners have not given."""
 
     def known(self) -> set[str]:
         """Return every order number whose end is seen."""
@@ -74,6 +81,8 @@ async def feed(plant: Plant, erp: Erp, day: Day, tell: Tell, outage: float = 4.0
     """Send the whole day in, with the ERP down for some seconds; return how many forged webhooks were refused."""
     for number, file in enumerate(day.acme, 1):
         plant.drop("acme", f"orders-{number}.edi", x12(file, 100 + number, day.broken))
+    erp.out = plant.folder / "var/exchange/erp/out"
+    plant.drop("hansa", "orders.edi", edifact(day.hansa, "H101"))
     plant.drop("crm", "orders.csv", crm_csv(day.crm))
     plant.drop("crm", "orders-copy.csv", crm_csv(day.crm[:20]))
     tell(f"dropped {len(day.acme)} EDI files and 2 CSV files, one of these a repetition")
@@ -99,7 +108,7 @@ async def feed(plant: Plant, erp: Erp, day: Day, tell: Tell, outage: float = 4.0
 async def _send_again(plant: Plant, day: Day) -> None:
     """Send an interchange once more, as a partner does who did not see its acknowledgment."""
     async with asyncio.timeout(120):
-        while len(plant.collected("acme")) < len(day.acme):
+        while len(_answers(plant)) < len(day.acme):
             await asyncio.sleep(0.1)
     plant.drop("acme", "orders-1-again.edi", x12(day.acme[0], 101))
 
@@ -126,9 +135,24 @@ async def observe(plant: Plant, erp: Erp) -> Outcome:
     rows_ = [json.loads(line) for line in listed.splitlines()]
     held = {row["keys"].get("order", "") for row in rows_ if row["class"] == "hold"}
     exceptions = [row for row in rows_ if row["class"] != "hold"]
-    return Outcome(
-        Counter(erp.effects), third_party, Counter(erp.hook_effects), held, exceptions, plant.collected("acme")
-    )
+    effects = Counter(erp.effects), third_party, Counter(erp.hook_effects)
+    owed_ = await _owed(plant)
+    return Outcome(*effects, held, exceptions, _answers(plant), plant.buyers, owed_)
+
+
+def _answers(plant: Plant) -> dict[str, bytes]:
+    """Return the acknowledgments that wait for ACME."""
+    return {name: raw for name, raw in plant.collected("acme").items() if name.startswith("997-")}
+
+
+async def _owed(plant: Plant) -> int:
+    """Return how many acknowledgments partners owe us."""
+    store = open_store(plant.store_url)
+    await store.open()
+    try:
+        return len(await owed(store, time.time()))
+    finally:
+        await store.close()
 
 
 async def settle(plant: Plant, erp: Erp, day: Day, patience: float = 60.0) -> Outcome:
@@ -164,4 +188,30 @@ def faults(day: Day, seen: Outcome) -> list[str]:
         found.append(f"bad transactions: {len(bad)} instead of {len(day.broken)}")
     if len(seen.acknowledgments) != len(day.acme) + 1:
         found.append(f"acknowledgments: {len(seen.acknowledgments)} instead of {len(day.acme) + 1}")
+    if seen.owed:
+        found.append(f"owed: partners have not acknowledged {seen.owed} interchanges")
+    for name, buyer in seen.buyers.items():
+        found += [f"{name}: {fault}" for fault in _unheard(buyer, *_orders(day, name))]
+    return found
+
+
+def _orders(day: Day, buyer: str) -> tuple[set[str], set[str]]:
+    """Return the orders of a buyer that the ERP confirms and invoices, and those that the 3PL ships."""
+    orders = day.hansa if buyer == "hansa" else [order for file in day.acme for order in file]
+    numbers = {order.number for order in orders}
+    return numbers & day.numbers("erp"), numbers & day.numbers("3pl")
+
+
+def _unheard(buyer: Buyer, confirmed: set[str], shipped: set[str]) -> list[str]:
+    """Return what a buyer did not hear, or heard twice, of its orders."""
+    found = [*buyer.faults, *(f"number {fault}" for fault in buyer.misnumbered())]
+    for names, expected in (
+        (("855", "ORDRSP"), confirmed),
+        (("810", "INVOIC"), confirmed),
+        (("856", "DESADV"), shipped),
+    ):
+        counts = sum((buyer.documents(name) for name in names), Counter[str]())
+        found += [f"{names[0]} for {number} is missing" for number in sorted(expected - set(counts))]
+        found += [f"{names[0]} for {number} was not expected" for number in sorted(set(counts) - expected)]
+        found += [f"{names[0]} for {number} came {count} times" for number, count in counts.items() if count > 1]
     return found
