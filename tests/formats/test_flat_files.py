@@ -217,6 +217,19 @@ def test_a_date_of_zeros_is_absent_and_a_wrong_gtin_is_a_warning() -> None:
     ]
 
 
+def test_an_error_is_told_behind_any_number_of_warnings() -> None:
+    guide = FILES["schemas/flat/invoices.yaml"].replace(b"- { id: gtin, gtin: lines.gtin }", b"")
+    checks = b"checks:\n" + b"".join(b"  - { id: g%d, gtin: lines.gtin }\n" % number for number in range(5))
+    made = FixedWidth(guide="flat/invoices").build({"schemas/flat/invoices.yaml": guide.replace(b"checks:\n", checks)})
+
+    lines = "".join(f"4711      02{f'x{number}':<14}       00000000{{\n" for number in range(30))
+
+    (part,) = read(made, f"4711      01261121                00000010{{\n{lines}")
+
+    assert part.body is None and part.error.startswith("fixed_width: line 1: total: lines.amount + lines.taxes.amount")
+    assert len(part.findings) == 20 and "(and 55 more faults)" in part.error
+
+
 def test_what_does_not_fit_its_width_is_not_written() -> None:
     document = {"number": "1", "date": "2026-11-21", "total": 0, "lines": [{"gtin": "1" * 15}]}
 

@@ -6,6 +6,7 @@ import pytest
 
 from esb.errors import DefinitionError
 from esb.formats import Csv, FixedWidth
+from esb.formats.edi_guides import find_guide, lint_guides
 
 PLAIN = """set: orders
 is: orders
@@ -82,6 +83,15 @@ def test_a_guide_says_what_is_wrong_and_where(old: str, new: str, says: str) -> 
 )
 def test_fixed_width_asks_for_places(old: str, new: str, says: str) -> None:
     assert says in refused(PLAIN.replace(old, new, 1), fixed=True)
+
+
+def test_guides_of_flat_files_are_looked_at_with_those_of_edi() -> None:
+    good, wrong = PLAIN.encode(), PLAIN.replace("- L: {max", "- M: {max").encode()
+
+    found = lint_guides({"schemas/flat/a.yaml": good, "schemas/flat/b.yaml": wrong})
+
+    assert [(finding.code, finding.place.file) for finding in found] == [("E424", "schemas/flat/b.yaml")]
+    assert find_guide("flat/a", files={"schemas/flat/a.yaml": good}).title == "orders"
 
 
 def test_a_guide_that_is_not_there_is_said() -> None:

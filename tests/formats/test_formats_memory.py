@@ -44,7 +44,26 @@ def x12_sets():
         yield made
     yield b"GE*%d*7~IEA*1*000000101~" % count
 
+GUIDE = b'''
+set: orders
+is: orders
+records: {H: {fields: [no]}, L: {fields: [sku, {name: qty, type: number}]}, T: {fields: [{name: lines, type: number}]}}
+file: {tail: T, checks: [{id: lines, count: documents.lines, equals: tail.lines}]}
+body: [H: {use: M, into: .}, L: {max: many, into: lines}]
+'''
+
+def flat_orders():
+    order = b"H,1\\n" + b"L,SKU,2\\n" * 5
+    count = MEGABYTES * 1000000 // len(order)
+    for _ in range(count // 1000):
+        yield order * 1000
+    yield b"T,%d\\n" % (count // 1000 * 5000)
+
+def flat():
+    return Csv(guide="flat/orders").build({"schemas/flat/orders.yaml": GUIDE}).reader()
+
 KINDS = {
+    "flat": (flat, flat_orders),
     "csv": (lambda: Csv().build({}).reader("row"), csv_rows),
     "csv groups": (lambda: Csv().build({}).reader("no"), csv_rows),
     "json": (lambda: Json().build({}).reader("$.orders[*]"), json_items),
@@ -70,6 +89,7 @@ print(parts, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - warm) // 1024
 
 @pytest.mark.parametrize(("kind", "least", "megabytes"), [
     ("csv", 500_000, 20), ("csv groups", 100_000, 20), ("json", 100_000, 10), ("xml", 100_000, 10), ("x12", 60_000, 20),
+    ("flat", 90_000, 5),
 ])  # fmt: skip
 def test_twenty_megabytes_are_read_in_constant_memory(kind: str, least: int, megabytes: int):
     done = subprocess.run(

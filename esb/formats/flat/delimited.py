@@ -31,19 +31,14 @@ class Cell(Struct, frozen=True):
 
 
 class Kind(Struct, frozen=True):
-    """One kind of row: the `code` that stands in column `tell`; empty = any row."""
+    """One kind of row: the `code` that stands in column `tell`; empty = any row. `width` = its columns."""
 
     name: str
     code: str
     tell: int
     header: str
     cells: tuple[Cell, ...]
-
-    @property
-    def width(self) -> int:
-        """Its columns."""
-        columns = [cell.column for cell in self.cells] + ([self.tell] if self.code else [])
-        return max(columns, default=-1) + 1
+    width: int
 
     def read(self, values: Sequence[str], text: str) -> tuple[str, list[Fault]]:
         """Return the row for the grammar, and what is wrong with its values."""
@@ -85,9 +80,7 @@ class Delimited(Struct, frozen=True):
         """Return the bytes of records. Raises FormatError for values that the file cannot hold."""
         kinds = {kind.name: kind for kind in self.placed(self.columns if self.header else [])}
         rows: Iterable[list[str]] = (self._row(kinds[name], texts) for name, texts in records)
-        width = len(self.columns)
         if self.header:
-            rows = (row + [""] * (width - len(row)) for row in rows)
             return self.dialect.write((self.columns, *rows), self.encoding)
         return self.dialect.write(rows, self.encoding)
 
@@ -102,7 +95,7 @@ class Delimited(Struct, frozen=True):
         at = {name: column for column, name in enumerate(names)}
         return tuple(
             Kind(kind.name, kind.code, at[kind.header] if kind.code else 0, kind.header,
-                 tuple(Cell(c.name, at[c.header], c.header, c.read, c.write, c.dummy) for c in kind.cells))
+                 tuple(Cell(c.name, at[c.header], c.header, c.read, c.write, c.dummy) for c in kind.cells), len(names))
             for kind in self.kinds
         )  # fmt: skip
 
@@ -188,7 +181,7 @@ class DelimitedFront:
         else:
             told.kind = kind.name
             told.text, told.faults = kind.read(values, record.text)
-            width = self._columns or kind.width
+            width = kind.width
             if len(values) > width and (self._columns or any(values[width:])):
                 hint = f"is there a {self._layout.dialect.delimiter!r} too many?"
                 told.faults.append(("", f"it has {len(values)} values, {kind.name} has {width}; {hint}"))
@@ -222,7 +215,8 @@ def delimited_kind(
             raise refuse(document, ["records", name], text)
         read, write = _converters(field, marks)
         cells.append(Cell(field.name, at, field.column or field.name, read, write, _dummy(field)))
-    return Kind(name, code, max(column, 0), str(tell), tuple(cells))
+    width = max([cell.column for cell in cells] + [column]) + 1
+    return Kind(name, code, max(column, 0), str(tell), tuple(cells), width)
 
 
 def _dummy(field: FlatField) -> str:

@@ -19,6 +19,8 @@ from esb.formats.parts import bad, too_large
 
 FINDINGS = 20
 """Faults of one document that are told; the rest are counted."""
+LOOKED_AT = 1000
+"""Faults of one document that are looked at, so that an error is found behind any number of warnings."""
 _OURS = {"seg": "record", "el": "field", "set": "document"}
 
 
@@ -55,7 +57,7 @@ class FlatReader:
         return parts
 
     def _take(self, records: Iterable[Told]) -> Iterator[Part]:
-        guide = self._guide
+        guide, opener = self._guide, self._guide.opener
         for told in records:
             if told.kind and told.kind == guide.head:
                 yield from self._end_file()
@@ -64,7 +66,7 @@ class FlatReader:
                 yield from self._finish()
                 yield from self._take_tail(told)
             else:
-                if told.kind == guide.opener or self._open is None:
+                if told.kind == opener or self._open is None:
                     yield from self._finish()
                     self._open = Gathered(self._settings.limit, told.line)
                     self._note_place(told)
@@ -174,12 +176,15 @@ class Gathered:
             self.note(code, f"{field} {text}" if field else text, told.line, where=where)
 
     def note(self, code: str, text: str, line: int, severity: str = "error", where: str = "") -> None:
-        """Note a fault."""
-        self.failed = self.failed or severity == "error"
+        """Note a fault; the first error is always told, whatever was noted before it."""
+        fault = (line, code, text, severity, where)
         if len(self._faults) < FINDINGS:
-            self._faults.append((line, code, text, severity, where))
+            self._faults.append(fault)
         else:
             self._untold += 1
+            if severity == "error" and not self.failed:
+                self._faults[-1] = fault
+        self.failed = self.failed or severity == "error"
 
     def read(self, machine: Machine) -> dict[str, Any] | None:
         """Return the document, or None if it is bad."""
@@ -228,7 +233,7 @@ def sentence(fault: Fault) -> str:
 
 def walked(machine: Machine, texts: Sequence[str], lines: Sequence[int]) -> Walk:
     """Return the walk over the records of a document, until its end."""
-    walk = Walk(machine, machine.tags, frozenset(), str, limits=Limits(faults=FINDINGS))
+    walk = Walk(machine, machine.tags, frozenset(), str, limits=Limits(faults=LOOKED_AT))
     walk.open(BEGINNING, lambda index: (0, lines[0]), 0)
     walk.run([*texts, ENDING], 0, lambda index: (0, lines[index]))
     walk.document.pop("transaction", None)
