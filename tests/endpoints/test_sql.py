@@ -3,10 +3,13 @@
 import asyncio
 import json
 import os
+import pwd
+import shutil
 import signal
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from contextlib import asynccontextmanager
 from datetime import UTC, date, datetime, time
 from decimal import Decimal
@@ -248,7 +251,7 @@ async def test_pollers_that_are_killed_again_and_again_take_everything_once(erp,
         await erp.run("INSERT INTO outbox (name, body) SELECT 'o' || n, 'b' FROM generate_series(1, 400) n")
         options = {**erp.options, **MARKED, "rows": 20}
     journal = tmp_path / "journal"
-    for _ in range(3):
+    for _ in range(2):
         before = len(journal_rows(journal))
         given = [str(tmp_path), json.dumps({**options, "poll": "10ms"}), erp.password]
         worker = subprocess.Popen([sys.executable, "-c", WORKER, *given], cwd=Path(__file__).parents[2])
@@ -392,6 +395,50 @@ async def test_a_database_that_stops_answering_delays_nobody_for_ever(erp, tmp_p
     assert type(error) is EndpointError
     assert took < 8
     assert [row["total"] for row in await erp.run("SELECT total FROM orders")] == [Decimal("14.00")]
+
+
+async def test_a_poller_leaves_a_database_that_hangs_and_goes_on_when_it_answers(erp, tmp_path):
+    await fill(erp, [1, 2])
+    async with TcpProxy(erp.port) as proxy:
+        source, intake, world = erp.source(tmp_path, **BY_SEQ, **{**erp.at(proxy.port), "timeout": "500ms"})
+        proxy.stall()
+        run = asyncio.ensure_future(source.run(intake, once=True))
+        await until(lambda: "poll.postponed" in world.log.events())
+        proxy.flow()
+        await run
+
+    assert [each["number"] for each in documents(intake)] == ["o1", "o2"]
+
+
+async def test_a_connection_is_encrypted_to_a_server_that_is_verified(tmp_path, pki):
+    with PostgresCluster(durable=False) as own:
+        erp = Erp(own.url)
+        folder = Path(tempfile.mkdtemp(prefix="esb-pki-", dir="/tmp"))
+        owner = pwd.getpwnam("postgres") if os.geteuid() == 0 else None
+        for name, text in (("crt", pki["server"][0]), ("key", pki["server"][1])):
+            (folder / name).write_text(text)
+            (folder / name).chmod(0o600)
+            if owner is not None:
+                os.chown(folder / name, owner.pw_uid, owner.pw_gid)
+        folder.chmod(0o711)
+        try:
+            await erp.run("CREATE TABLE orders (number text PRIMARY KEY, total numeric, at timestamptz, seq int)")
+            for setting, value in (("ssl_cert_file", folder / "crt"), ("ssl_key_file", folder / "key"), ("ssl", "on")):
+                await erp.run(f"ALTER SYSTEM SET {setting} = '{value}'")
+            await asyncio.to_thread(own.kill)
+            await asyncio.to_thread(own.restart)
+            world = TestWorld(tmp_path, {"secret://env/PW": erp.password, "secret://file/ca": pki["ca"]})
+            spec = {"type": "sql", **erp.options, "write": [HEADER]}
+            trusting = SqlEndpoint.model_validate({**spec, "tls": {"authority": "secret://file/ca"}}).sink("e", world)
+            other = SqlEndpoint.model_validate({**spec, "tls": {}}).sink("e", world)
+            await trusting.deliver(message(), "k")
+            error = await raised(other.deliver(message(), "k"), EndpointError)
+            await trusting.close()
+            await other.close()
+        finally:
+            shutil.rmtree(folder)
+
+    assert "certificate" in str(error).lower()
 
 
 async def test_a_commit_without_an_answer_leaves_the_outcome_unknown(erp, tmp_path):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import unquote, urlsplit
@@ -58,7 +59,18 @@ class Account:
         return self.url.startswith("redis")
 
     def connection(self) -> Any:
-        """Return a connection that is not open yet; it belongs to the thread that opens it."""
+        """Return an open connection; it belongs to the thread that opens it. Raises what the client raises."""
+        connection = self._connection()
+        try:
+            # Who tries again, and when, is ours to say: the client would wait and hide it.
+            connection.ensure_connection(errback=_give_up, max_retries=1, reraise_as_library_errors=False)
+        except BaseException:
+            with suppress(Exception):
+                connection.collect(1.0)
+            raise
+        return connection
+
+    def _connection(self) -> Any:
         parts = urlsplit(self.url)
         secure = parts.scheme in {"amqps", "rediss"}
         return connection_of(
@@ -99,6 +111,10 @@ class Account:
     def trouble(self, error: BaseException, doing: str) -> EndpointError:
         """Return the error that says what went wrong with the broker, in one line and without a secret."""
         return EndpointError(f"cannot {doing} at {self.shown}: {reason_of(error)}")
+
+
+def _give_up(error: Exception, interval: float) -> None:
+    raise error
 
 
 def reason_of(error: BaseException) -> str:

@@ -67,7 +67,6 @@ class Courier:
 
     def _work(self) -> None:
         with self._account.connection() as connection:
-            connection.connect()
             open_lender = RedisLender if self._account.is_redis else AmqpLender
             lender: Lender = open_lender(connection, self._name, self._prefetch)
             while not self._stopping.is_set():

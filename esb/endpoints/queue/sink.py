@@ -110,12 +110,10 @@ class QueueSink:
             raise
 
     def _connected(self) -> Any:
-        connection = self._account.connection()
         try:
-            connection.connect()
+            connection = self._account.connection()
             connection.default_channel  # noqa: B018 - opens it: Redis connects here
         except Exception as error:
-            self._forget(connection)
             raise self._account.trouble(error, "connect") from error
         self._own.connection = connection
         self._open.add(connection)

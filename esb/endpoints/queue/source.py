@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -64,6 +65,26 @@ class QueueSource:
                     "queue.lost", endpoint=self._taking.name, reason=str(error), failures=failures, again_in=pause
                 )
                 await self._world.clock.sleep(pause)
+
+    async def check(self) -> str:
+        """Connect, sign in, and look whether the queue is there. Raises EndpointError if not."""
+        waiting = await asyncio.to_thread(self._look)
+        return f"{self._account.shown} lets us in, and {self._taking.queue} has {waiting} waiting"
+
+    def _look(self) -> int:
+        account = self._account
+        try:
+            connection = account.connection()
+        except Exception as error:
+            raise account.trouble(error, "connect") from error
+        try:
+            found = connection.default_channel.queue_declare(self._taking.queue, passive=not account.is_redis)
+            return int(found.message_count)
+        except Exception as error:
+            raise account.trouble(error, f"look at queue {self._taking.queue}") from error
+        finally:
+            with suppress(Exception):
+                connection.release()
 
 
 class _Lent:

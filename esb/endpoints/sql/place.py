@@ -89,7 +89,9 @@ class Account:
             if url.get_backend_name() == "sqlite"
             else {"pool_size": self.pool, "max_overflow": 0, "pool_timeout": self.timeout}
         )
-        options: dict[str, Any] = {"timeout": min(self.timeout, 10.0)} if postgres else {}
+        options: dict[str, Any] = (
+            {"timeout": min(self.timeout, 10.0), "command_timeout": self.timeout} if postgres else {}
+        )
         try:
             engine = create_async_engine(
                 url,
@@ -190,7 +192,8 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, TimeoutError):
         return "no answer in time"
     inner = getattr(error, "orig", None) or error
-    text = str(inner.args[0]) if getattr(inner, "args", None) else str(inner)
+    first = next(iter(getattr(inner, "args", ())), None)
+    text = first if isinstance(first, str) else str(inner)
     text = re.sub(r"^<class '[^']*'>: ", "", text)
     return _WORDS.sub(" ", text).strip()[:300] or type(inner).__name__
 
