@@ -279,6 +279,15 @@ def test_a_record_without_a_code_takes_every_other_row() -> None:
     assert made.render(part.body) == b"H,1\nx,y\n,z\n"
 
 
+def test_fields_may_be_called_as_the_envelope_of_edi_is() -> None:
+    made = own("set: s\nis: s\nrecords: {H: {fields: [transaction, envelope]}}\nbody: [H: {use: M, into: .}]\n")
+
+    (part,) = read(made, "H,4711,blue\n")
+
+    assert part.body == {"transaction": "4711", "envelope": "blue"}
+    assert made.render(part.body) == b"H,4711,blue\n"
+
+
 def test_signs_are_punched_into_the_last_digit_and_taken_out_of_it() -> None:
     for digits, negative, text in (("125", False, "12E"), ("120", True, "12}"), ("0", False, "{"), ("9", True, "R")):
         assert punched(digits, negative) == text

@@ -85,6 +85,13 @@ def test_fixed_width_asks_for_places(old: str, new: str, says: str) -> None:
     assert says in refused(PLAIN.replace(old, new, 1), fixed=True)
 
 
+def test_the_key_of_the_head_is_not_given_twice() -> None:
+    guide = PLAIN.replace("{tail: E", "{head: F, tail: E").replace("records:\n", "records:\n  F: {}\n")
+
+    assert "under the key file" in refused(guide.replace("into: lines", "into: file"))
+    assert "under the key file" in refused(guide.replace("name: no", "name: file"))
+
+
 def test_guides_of_flat_files_are_looked_at_with_those_of_edi() -> None:
     good, wrong = PLAIN.encode(), PLAIN.replace("- L: {max", "- M: {max").encode()
 

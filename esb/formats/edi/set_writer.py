@@ -15,10 +15,16 @@ from esb.message import NOTHING
 
 
 class SetWriter:
-    """Writes the body of one transaction set or message, header and trailer excluded."""
+    """Writes the body of one transaction set or message, header and trailer excluded; `aside` = keys that say those."""
 
-    def __init__(self, guide: Guide, marks: Marks, escape: Callable[[str], str]) -> None:
-        self._guide, self._marks, self._escape = guide, marks, escape
+    def __init__(
+        self,
+        guide: Guide,
+        marks: Marks,
+        escape: Callable[[str], str],
+        aside: tuple[str, ...] = ("transaction", "envelope"),
+    ) -> None:
+        self._guide, self._marks, self._escape, self._aside = guide, marks, escape, aside
         self._writers: dict[str, SegmentWriter] = {}
         self._codes: dict[tuple[str, str], dict[str, str]] = {}
         self._names: dict[int, dict[str, list[int]]] = {}
@@ -26,7 +32,7 @@ class SetWriter:
     def segments(self, document: Mapping[str, Any]) -> list[str]:
         """Return the segments. Raises FormatError naming the path in the document."""
         filled = _with_counts(document, [check for check in self._guide.checks if check.count])
-        rest = {name: value for name, value in filled.items() if name not in ("transaction", "envelope")}
+        rest = {name: value for name, value in filled.items() if name not in self._aside}
         out: list[str] = []
         self._body(self._guide.body, rest, "$", out)
         return out

@@ -8,7 +8,8 @@ from esb.errors import DefinitionError
 from esb.formats.csv_dialect import Dialect
 from esb.formats.edi.grammar import Guide, Segment, Use
 from esb.formats.edi.machine import Machine
-from esb.formats.flat.delimited import Delimited, delimited_kind
+from esb.formats.flat.columns import delimited_kind
+from esb.formats.flat.delimited import Delimited
 from esb.formats.flat.guide import BEGINNING, ENDING, FlatGuide, find_flat_guide
 from esb.formats.flat.kinds import MARKS
 from esb.formats.flat.positional import Positional, positional_kind

@@ -99,9 +99,23 @@ def read_flat_guide(document: Document, fixed: bool = False) -> FlatGuide:
             text = f"file: {name!r} must be a record of its own, that stands nowhere in body:"
             raise refuse(document, ["file"], text)
     _codes(document, spec, fixed)
+    if spec.file.head and "file" in _root(guide):
+        text = "documents hold the head of their file under the key file; nothing in body: may have it too"
+        raise refuse(document, ["body"], text, "give it another name, or another into:")
     tail = segments[spec.file.tail] if spec.file.tail else None
     totals = tuple(read_total(document, index, given, tail) for index, given in enumerate(spec.file.checks))
     return FlatGuide(guide, segments, spec, document, totals)
+
+
+def _root(guide: Guide) -> set[str]:
+    """Return the keys that documents have at their top."""
+    merged = {
+        item.name
+        for child in guide.body
+        if isinstance(child, Use) and child.into == "."
+        for item in child.segment.items
+    }
+    return merged | {child.into for child in guide.body}
 
 
 def _name(document: Document, name: str) -> bool:

@@ -10,8 +10,9 @@ from esb.formats.edi.checks import check
 from esb.formats.edi.machine import Machine
 from esb.formats.edi.segment_writer import SegmentWriter
 from esb.formats.edi.set_writer import SetWriter
+from esb.formats.flat.gathered import sentence, walked
 from esb.formats.flat.kinds import BREAKS, MARKS, Writes, escape
-from esb.formats.flat.reader import Settings, sentence, walked
+from esb.formats.flat.reader import Settings
 from esb.formats.flat.totals import Counting
 from esb.message import NOTHING, Document
 
@@ -21,7 +22,7 @@ class FlatWriter:
 
     def __init__(self, settings: Settings, write: Writes) -> None:
         self._settings, self._write, self._guide = settings, write, settings.guide
-        self._documents = SetWriter(self._guide.guide, MARKS, escape)
+        self._documents = SetWriter(self._guide.guide, MARKS, escape, aside=())
         self._fields = {name: [item.name for item in segment.items] for name, segment in self._guide.segments.items()}
 
     def render(self, document: Document) -> bytes:
