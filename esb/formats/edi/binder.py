@@ -150,7 +150,10 @@ class _Code:
             if item.pairs:
                 self._pairs(item, position, indent)
             elif item.merged:
-                self._merged(item, position, indent, key)
+                self._components(item.of, position, indent, "f", key)
+            elif isinstance(item.of, Composite) and not (item.times > 1 and self._marks.repetition):
+                self._components(item.of, position, indent, "g")
+                self.add(f"{indent} f[{item.name!r}] = g")
             elif item.name == key:
                 self.add(f"{indent}k = {self._text(f'v[{position}]')}")
             else:
@@ -192,19 +195,21 @@ class _Code:
         )
         self.add(*(indent + line for line in lines))
 
-    def _merged(self, item: Item, position: int, indent: str, key: str) -> None:
-        """Write what puts the components of a composite into `f` as if they were the segment's own."""
-        assert isinstance(item.of, Composite)
-        self.add(f"{indent}if v[{position}]:")
-        self.add(f"{indent} w = v[{position}].split({self._marks.component!r})", f"{indent} m = len(w)")
-        for at, part in enumerate(item.of.items):
+    def _components(self, of: Element | Composite, position: int, indent: str, into: str, key: str = "") -> None:
+        """Write what puts the components of a composite into the segment's object `f`, or into one of their own `g`."""
+        assert isinstance(of, Composite)
+        self.add(f"{indent}if x := v[{position}]:")
+        self.add(f"{indent} w = x.split({self._marks.component!r})", f"{indent} m = len(w)")
+        if into == "g":
+            self.add(f"{indent} g = {{}}")
+        for at, part in enumerate(of.items):
             if at:
                 indent += " "
                 self.add(f"{indent}if m > {at}:")
             if part.name == key:
                 self.add(f"{indent} k = {self._text(f'w[{at}]')}")
             else:
-                self.add(f"{indent} if x := w[{at}]: f[{part.name!r}] = {self._read(part)}")
+                self.add(f"{indent} if x := w[{at}]: {into}[{part.name!r}] = {self._read(part)}")
 
     def _text(self, source: str) -> str:
         """Return the expression that makes a text of the text of an expression: released separators are plain again."""
