@@ -59,8 +59,8 @@ async def api(folder, **options):
         base = f"http://127.0.0.1:{port}"
         made.world = TestWorld(folder, dict(SECRETS))
         auth = {"oauth2": {**OAUTH, "token_url": f"{base}/token", **options}}
-        spec = HttpOut.model_validate({"type": "http_out", "url": f"{base}/orders", "auth": auth})
-        made.sink = spec.sink("erp", made.world)
+        made.spec = HttpOut.model_validate({"type": "http_out", "url": f"{base}/orders", "auth": auth})
+        made.sink = made.spec.sink("erp", made.world)
         try:
             yield made
         finally:
@@ -106,18 +106,57 @@ async def test_a_token_that_is_refused_is_replaced_once_and_the_call_made_again(
     async with api(tmp_path) as made:
         await made.sink.deliver(order(1), "k")
         made.valid = set()
+        made.world.clock.time += 30
         await asyncio.gather(*(made.sink.deliver(order(number), "k") for number in range(20)))
 
     assert len(made.grants) == 2
 
 
-async def test_a_receiver_that_refuses_every_token_is_not_asked_for_ever(tmp_path):
+async def test_a_receiver_that_refuses_every_token_does_not_have_one_fetched_for_each_call(tmp_path):
     async with api(tmp_path) as made:
         made.status = 401
         error = await raised(made.sink.deliver(order(1), "k"), RejectedError)
+        made.world.clock.time += 30
+        for number in range(10):
+            await raised(made.sink.deliver(order(number), "k"), RejectedError)
 
     assert "401" in str(error)
-    assert len(made.calls) == 2
+    assert len(made.grants) == 2
+    assert len(made.calls) == 12
+
+
+async def test_workers_of_one_machine_share_a_token_that_nobody_else_can_read(tmp_path):
+    async with api(tmp_path) as made:
+        workers = [made.spec.sink("erp", made.world) for _ in range(4)]
+        await asyncio.gather(*(worker.deliver(order(n), "k") for n, worker in enumerate(workers * 5)))
+        made.valid = set()
+        made.world.clock.time += 30
+        await asyncio.gather(*(worker.deliver(order(n), "k") for n, worker in enumerate(workers * 5)))
+        fetched = len(made.grants)
+        made.world.secrets["secret://env/CLIENT"] = "another"
+        await made.spec.sink("erp", made.world).deliver(order(1), "k")
+        for worker in workers:
+            await worker.close()
+
+    assert fetched == 2
+    assert len(made.grants) == 3
+    kept = tmp_path / ".state/tokens/erp.json"
+    assert kept.stat().st_mode & 0o777 == 0o600
+    assert "cl:ent/secret" not in kept.read_text()
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"asked": 1}', b"\xff"])
+async def test_a_token_that_cannot_be_shared_is_fetched(tmp_path, content):
+    (tmp_path / ".state/tokens").mkdir(parents=True)
+    (tmp_path / ".state/tokens/erp.json").write_bytes(content)
+    async with api(tmp_path) as made:
+        await made.sink.deliver(order(1), "k")
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other/.state").write_text("in the way")
+    async with api(tmp_path / "other") as other:
+        await other.sink.deliver(order(1), "k")
+
+    assert len(made.grants) == len(other.grants) == 1
 
 
 @pytest.mark.parametrize(

@@ -123,7 +123,7 @@ class HttpOut(EndpointSpec):
             tls=self.tls.context(world) if self.tls else None,
         )
         door = Door(
-            credentials=self.auth.credentials(world, client, clock) if self.auth else NOBODY,
+            credentials=self.auth.credentials(name, world, client) if self.auth else NOBODY,
             signer=self.sign.signer(world) if self.sign else None,
             pacing=Pacing(self.limit_each, clock) if self.limit_each else None,
             gone=Gone(world.state, name, world.log) if self._disables() else None,

@@ -13,9 +13,9 @@ from pydantic import Field, field_validator, model_validator
 from esb.endpoints.http_out.answers import Answered
 from esb.endpoints.http_out.client import Client, Request
 from esb.endpoints.http_out.signing import HEADER
+from esb.endpoints.http_out.token_file import TokenFile
 from esb.endpoints.http_out.tokens import Grant, Tokens
 from esb.endpoints.http_out.urls import url_fault
-from esb.ports import Clock
 from esb.specs import Secret, Spec, World
 
 
@@ -81,17 +81,19 @@ class OutAuth(Spec):
             raise ValueError("write one of: bearer, basic, api_key, oauth2")
         return self
 
-    def credentials(self, world: World, client: Client, clock: Clock) -> Credentials:
+    def credentials(self, name: str, world: World, client: Client) -> Credentials:
         """Return the live credentials. Raises DefinitionError if a secret is missing."""
         if self.oauth2 is not None:
             grant = self.oauth2
-            secret = partial(world.secret, grant.client_secret)
-            secret()
-            return Tokens(
-                Grant(grant.token_url, grant.client_id, secret, grant.scope, grant.audience, grant.send == "basic"),
-                client,
-                clock,
+            asked = Grant(
+                grant.token_url,
+                grant.client_id,
+                partial(world.secret, grant.client_secret),
+                grant.scope,
+                grant.audience,
+                grant.send == "basic",
             )
+            return Tokens(asked, client, world.clock, TokenFile(world.state, name, lambda: asked.identity))
         found = Written(self, world)
         found.secrets()
         return found

@@ -1,4 +1,4 @@
-"""Tokens: an OAuth 2.0 access token, fetched once for all calls of a process and again before it runs out."""
+"""Tokens: an OAuth 2.0 access token, fetched once for all calls (and all workers of a machine), replaced in time."""
 
 from __future__ import annotations
 
@@ -6,12 +6,14 @@ import asyncio
 from base64 import b64encode
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from hashlib import sha256
 from urllib.parse import quote_plus, urlencode
 
 from yarl import URL
 
 from esb.endpoints.http_out.answers import Answered, Reading, excerpt, outcome
 from esb.endpoints.http_out.client import Client, Request
+from esb.endpoints.http_out.token_file import Token, TokenFile
 from esb.envelope import decode_document
 from esb.errors import EndpointError, FormatError, RejectedError
 from esb.ports import Clock
@@ -20,6 +22,8 @@ _UNSAID = 300.0
 """Seconds that a token is used if the server does not say how long it lives."""
 _EARLY = 60.0
 """Seconds before its end in which a token is no longer given out; less for tokens that live shortly."""
+_YOUNG = 5.0
+"""Seconds in which a token that is refused is not replaced: where none is taken, each call would fetch one."""
 _PAUSE = 2.0
 """Seconds in which nobody asks again after the server refused: what all calls wait for is asked for once."""
 
@@ -34,6 +38,13 @@ class Grant:
     scope: str = ""
     audience: str = ""
     basic: bool = True
+
+    @property
+    def identity(self) -> str:
+        """What tells this grant from others; the secret cannot be read from it."""
+        return sha256(
+            "\n".join((self.url, self.client_id, self.scope, self.audience, self.secret())).encode()
+        ).hexdigest()
 
     def request(self) -> Request:
         """Return the call that asks for a token (RFC 6749, 4.4.2)."""
@@ -51,9 +62,10 @@ class Grant:
 class Tokens:
     """Credentials by a token. Calls that need one at the same time wait for one fetch."""
 
-    def __init__(self, grant: Grant, client: Client, clock: Clock) -> None:
-        self._grant, self._client, self._clock = grant, client, clock
-        self._token, self._until = "", 0.0
+    def __init__(self, grant: Grant, client: Client, clock: Clock, kept: TokenFile) -> None:
+        self._grant, self._client, self._clock, self._kept = grant, client, clock, kept
+        self._token = Token()
+        self._bad = ""
         self._fetching: asyncio.Task[str] | None = None
         self._failed: tuple[float, str] = (0.0, "")
 
@@ -63,30 +75,41 @@ class Tokens:
         Raises:
             EndpointError: No token can be had now.
         """
-        if not self._token or self._clock.now() >= self._until:
-            if self._fetching is None:
-                self._fetching = self._clock.spawn(self._fetch(), "token")
-            # Shielded: whoever stops waiting must not take the token from the others.
-            return _bearer(await asyncio.shield(self._fetching))
-        return _bearer(self._token)
+        if self._is_good(self._token):
+            return _bearer(self._token.text)
+        if self._fetching is None:
+            self._fetching = self._clock.spawn(self._renew(), "token")
+        # Shielded: whoever stops waiting must not take the token from the others.
+        return _bearer(await asyncio.shield(self._fetching))
 
     def refused(self, headers: Mapping[str, str]) -> bool:
-        """Forget the token that was refused, unless it has been replaced meanwhile; another try is worth it."""
-        if headers.get("Authorization") == f"Bearer {self._token}":
-            self._token = ""
+        """Forget the token that was refused; another try is worth it unless the token had just been given out."""
+        if headers != _bearer(self._token.text):
+            return True  # it has been replaced meanwhile
+        if 0 <= self._clock.now() - self._token.since < _YOUNG:
+            return False
+        self._bad = self._token.text
         return True
 
     def secrets(self) -> tuple[str, ...]:
         """Return the values that must not be quoted."""
-        return self._grant.secret(), self._token
+        return self._grant.secret(), self._token.text
 
-    async def _fetch(self) -> str:
+    def _is_good(self, token: Token) -> bool:
+        return bool(token.text) and token.text != self._bad and self._clock.now() < token.until
+
+    async def _renew(self) -> str:
         try:
             at, reason = self._failed
             if 0 <= self._clock.now() - at < _PAUSE:
                 raise EndpointError(reason)
-            self._token, self._until = await self._ask()
-            return self._token
+            async with self._kept.turn(self._clock):
+                found = self._kept.read()
+                if not self._is_good(found):
+                    found = await self._ask()
+                    self._kept.write(found)
+            self._token = found
+            return found.text
         except EndpointError as error:
             if str(error) != self._failed[1] or self._clock.now() - self._failed[0] >= _PAUSE:
                 self._failed = (self._clock.now(), str(error))
@@ -94,8 +117,8 @@ class Tokens:
         finally:
             self._fetching = None
 
-    async def _ask(self) -> tuple[str, float]:
-        """Return a token and the time until which it is given out."""
+    async def _ask(self) -> Token:
+        """Return a new token."""
         began = self._clock.now()
         answered = await self._client.send(self._grant.request())
         secrets = (self._grant.secret(),)
@@ -104,7 +127,7 @@ class Tokens:
         except RejectedError as error:  # a matter of the endpoint's credentials, not of the message
             raise EndpointError(f"no token from {self._grant.url}: {error}") from error
         token, lives = _read(answered, self._grant.url, secrets)
-        return token, began + lives - min(_EARLY, lives / 4)
+        return Token(token, self._clock.now(), began + lives - min(_EARLY, lives / 4))
 
 
 def _bearer(token: str) -> Mapping[str, str]:

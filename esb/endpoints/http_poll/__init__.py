@@ -105,7 +105,7 @@ class HttpPoll(EndpointSpec):
         )
         guard = Guard(self.networks is not None, self.networks or ())
         client = Client(self.timeout, guard=guard, tls=self.tls.context(world) if self.tls else None)
-        credentials = self.auth.credentials(world, client, world.clock) if self.auth else NOBODY
+        credentials = self.auth.credentials(name, world, client) if self.auth else NOBODY
         items = Items(name, world, 1 if self.ordered else self.concurrency, self.partner)
         rounds = Rounds(name, world, Bookmark(world.state, name), self.poll)
         line = Line(client, credentials, Gcra(*self.limit) if self.limit else None)
