@@ -23,7 +23,7 @@ from esb.routes.definition import RouteSpec
 from esb.routes.library import AbsentError, Library
 from esb.routes.outcome import acknowledge_to, effect_of, never_repeating
 from esb.routes.project import Project
-from esb.routes.replying import replies, reply_steps
+from esb.routes.replying import replies
 from esb.routes.rules.view import View
 
 
@@ -86,7 +86,7 @@ class Builder:
         """Return a compiled route."""
         spec = self.project.routes[name]
         owner = spec.owner or self.project.spec.defaults.owner
-        route = Compiler(name, spec, self.library, self.project.routes, last=reply_steps(self.project, spec)).route()
+        route = Compiler(name, spec, self.library, self.project.routes).route()
         return Route(name, route.entry, route.entries, route.keys, route.order_key, owner)
 
     def policy(self, name: str) -> Policy:

@@ -13,6 +13,7 @@ from esb.pipeline import Named, Route, sequence
 from esb.ports import Contract, Step, Transform
 from esb.routes.definition import Key, RouteSpec
 from esb.routes.library import AbsentError, Library
+from esb.routes.replying import reply_steps
 from esb.specs import Entry, Interchanges, Table
 
 _READY = frozenset({bytes, Claim})
@@ -51,8 +52,6 @@ class Compiler:
     routes: Mapping[str, RouteSpec]
     waiting: dict[str, Frame] = field(default_factory=dict)
     called: tuple[str, ...] = ()
-    last: Sequence[Named] = ()
-    """What stands behind the last step of the route itself."""
 
     def route(self) -> Route:
         """Return the compiled route.
@@ -75,7 +74,7 @@ class Compiler:
             if entry.spec.waits:
                 self.waiting[path] = frame
         if not prefix:
-            line.extend(self.last)
+            line.extend(reply_steps(self.library.project, self.spec))
         return sequence(self.name, line)
 
     def step(self, entry: Entry, parts: Parts) -> Step:

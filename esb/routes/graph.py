@@ -13,6 +13,7 @@ from esb.routes.layout import Layout, lay_out
 from esb.routes.nearest import meant
 from esb.routes.outcome import acknowledge_to
 from esb.routes.project import Project
+from esb.routes.replying import replies
 from esb.routes.rules.effects import policy_named
 from esb.routes.rules.names import topic_matches
 from esb.routes.rules.view import View
@@ -38,7 +39,7 @@ class Thing:
 
 @dataclass(frozen=True, slots=True, order=True)
 class Edge:
-    """What goes from one to another; `how` is empty, `calls`, `asks`, `acknowledges` or `diverts`."""
+    """What goes from one to another; `how` is empty, `calls`, `asks`, `acknowledges`, `replies` or `diverts`."""
 
     source: Thing
     target: Thing
@@ -94,6 +95,8 @@ def _edges(view: View) -> Iterator[Edge]:
         here = Thing("route", name)
         if route.from_ is not None and route.from_.endpoint is not None:
             yield Edge(Thing("endpoint", route.from_.endpoint), here)
+        if route.from_ is not None and replies(view.project, route.from_.endpoint):
+            yield Edge(here, Thing("endpoint", route.from_.endpoint or ""), "replies")
         acknowledged = acknowledge_to(view.project, route.from_)
         if acknowledged:
             yield Edge(here, Thing("endpoint", acknowledged), "acknowledges")

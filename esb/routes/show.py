@@ -9,6 +9,7 @@ from esb.routes.definition import From, RouteSpec
 from esb.routes.nearest import meant
 from esb.routes.outcome import effect_of
 from esb.routes.project import Project
+from esb.routes.replying import replies
 from esb.routes.visit import steps_of
 from esb.specs import Entry
 
@@ -43,6 +44,8 @@ def _lines(project: Project, name: str, route: RouteSpec) -> Iterator[str]:
         yield f"  order   messages with the same {route.order_by.source} keep their order"
     yield "  steps"
     yield from _steps(route.steps, 2)
+    if route.from_ is not None and replies(project, route.from_.endpoint):
+        yield f"  reply   what comes out is the answer to who asked at {route.from_.endpoint}"
     yield f"  if a step fails: {_policy_name(route, project)}"
     yield from (f"    {line}" for line in _policy(project, route).sentences())
     yield from _deliveries(project, route)

@@ -245,8 +245,12 @@ async def test_who_hangs_up_keeps_no_place_and_who_waits_when_the_bus_stops_is_t
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
-    waiting = asyncio.ensure_future(ask(made, "POST", "/in/quotes", quote))
-    await asyncio.wait([waiting], timeout=1.0)
+    deadline = time.monotonic() + 20
+    while True:  # until it is noticed that the others have gone, there is no place
+        waiting = asyncio.ensure_future(ask(made, "POST", "/in/quotes", quote))
+        await asyncio.wait([waiting], timeout=1.0)
+        if not waiting.done() or waiting.result()[0] != 503 or time.monotonic() > deadline:
+            break
     still = not waiting.done()
     code = await made.stop()
     told = await waiting
@@ -262,7 +266,7 @@ async def test_who_hangs_up_keeps_no_place_and_who_waits_when_the_bus_stops_is_t
 async def test_replies_of_other_processes_reach_who_waits_at_either_of_two_listeners(
     tmp_path: Path, amqp_url: str, postgres_url: str
 ) -> None:
-    fronts = [laid_out(tmp_path / name, channel=amqp_url, store=postgres_url) for name in ("one", "two")]
+    fronts = [laid_out(tmp_path / name, "60s", channel=amqp_url, store=postgres_url) for name in ("one", "two")]
     workers = [laid_out(tmp_path / name, channel=amqp_url, store=postgres_url) for name in ("three", "four")]
     for front in fronts:
         await front.start("--role", "intake")
@@ -279,7 +283,8 @@ async def test_replies_of_other_processes_reach_who_waits_at_either_of_two_liste
         for plant in (*fronts, *workers):
             await plant.stop()
 
+    assert [text for status, _, text in told if status != 200] == []
     assert [(status, json.loads(text)["quote"]["total"]) for status, _, text in told] == [
         (200, 12 * (number + 1)) for number in range(40)
     ]
-    assert seconds < 8
+    assert seconds < 50

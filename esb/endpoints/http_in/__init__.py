@@ -20,7 +20,7 @@ from esb.endpoints.http_in.replies import Replies, ReplySink
 from esb.endpoints.http_in.rules import BODILESS, Means, Rules
 from esb.errors import ExpressionSyntaxError
 from esb.expressions import compile_path
-from esb.ports import Contract, Format, Intake
+from esb.ports import Contract, Format, Intake, Sink
 from esb.specs import ContractName, Duration, EndpointSpec, Rate, Size, Spec, World
 
 if TYPE_CHECKING:
@@ -174,6 +174,10 @@ class HttpIn(EndpointSpec):
             reply=self.reply.timeout if self.reply else 0.0,
         )
         return HttpSource(self, rules, world)
+
+    def sink(self, name: str, world: World) -> Sink:
+        """Return the delivery side of an endpoint that replies, to be checked: it keeps nothing."""
+        return ReplySink(None) if self.replies else super().sink(name, world)
 
     def reply_sink(self, replies: Replies) -> ReplySink:
         """Return the delivery side of an endpoint that replies."""

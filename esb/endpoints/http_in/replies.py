@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Struct
 
 from esb.edge import Delivered
-from esb.errors import EsbError, RejectedError
+from esb.errors import EndpointError, EsbError, RejectedError
 from esb.message import Message, derive
 
 LARGEST = 10_000_000
@@ -33,12 +33,16 @@ class StoppingError(EsbError):
 
 
 class Reply(Struct, frozen=True):
-    """What the route said. `format` json = a document that can be written in other formats, too."""
+    """What the route said. `format` json = a document that can be written in other formats, too.
+
+    `endpoint` and `client`: whose it is; whoever asks elsewhere or as somebody else is told that there is nothing.
+    """
 
     body: bytes
     format: str = "json"
     status: int = 200
     client: str = ""
+    endpoint: str = ""
 
 
 class Replies(Protocol):
@@ -71,7 +75,7 @@ def reply_name(document: str) -> str:
 class ReplySink:
     """The delivery side of a synchronous endpoint: a delivered message is a reply that is kept."""
 
-    def __init__(self, replies: Replies) -> None:
+    def __init__(self, replies: Replies | None) -> None:
         self._replies = replies
 
     async def deliver(self, message: Message, key: str) -> Delivered:
@@ -80,13 +84,16 @@ class ReplySink:
         Raises:
             RejectedError: It is too large.
             StoreError: The store is out of reach.
+            EndpointError: It was made without a place for replies.
         """
+        if self._replies is None:
+            raise EndpointError("replies are kept by the process that listens, not here")
         body = message.body if isinstance(message.body, bytes) else bytes(message.body)
         if len(body) > LARGEST:
             raise RejectedError(f"the reply has {len(body)} bytes, the limit is {LARGEST}; answer with a link instead")
         asked = message.headers.get(STATUS, "")
         status = int(asked) if _STATUS.fullmatch(asked) else 200
-        reply = Reply(body, message.format, status, message.headers.get(CLIENT, ""))
+        reply = Reply(body, message.format, status, message.headers.get(CLIENT, ""), message.endpoint)
         document = message.correlation_id
         await self._replies.keep(reply_name(document), document, _encode(reply))
         return Delivered(f"replied {reply.status}, {len(body)} bytes")
