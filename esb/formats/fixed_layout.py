@@ -85,7 +85,8 @@ class Field(Struct, frozen=True):
         if self.sign == "overpunch":
             return punched(digits.rjust(width if filled else 0, "0"), negative)
         if self.sign == "trailing":
-            return digits.rjust(width - 1 if filled else 0, "0") + ("-" if negative else " ")
+            digits = digits.rjust(width - 1 if filled else 0, "0")
+            return f"{digits}-" if negative else digits + " " * (len(digits) < width)
         return ("-" if negative else "") + digits.rjust(width - negative if filled else 0, "0")
 
 

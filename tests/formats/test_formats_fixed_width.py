@@ -70,6 +70,33 @@ def test_an_encoding_of_the_mainframe_is_read_and_written():
 
 
 @pytest.mark.parametrize(
+    ("sign", "number", "text"),
+    [
+        ("leading", Decimal("-1.25"), "-125"),
+        ("trailing", Decimal("-1.25"), "125-"),
+        ("trailing", Decimal("1.25"), "125 "),
+        ("trailing", Decimal("12.25"), "1225"),
+        ("overpunch", Decimal("-1.20"), "012}"),
+        ("overpunch", Decimal("1.25"), "012E"),
+        ("overpunch", Decimal("0.00"), "000{"),
+        ("overpunch", None, "    "),
+    ],
+)
+def test_a_sign_stands_before_behind_or_in_the_last_digit(sign: str, number: Decimal | None, text: str):
+    fields = [{"name": "n", "length": 4, "type": "number", "decimals": 2, "sign": sign}]
+    made = FixedWidth(records=[{"fields": fields}]).build({})
+
+    assert made.render({"n": number}) == f"{text}\n".encode()
+    assert read(f"{text}\n".encode(), records=[{"fields": fields}]) == [{"n": number}]
+
+
+def test_a_long_number_keeps_every_digit():
+    fields = [{"name": "n", "length": 40, "type": "number", "decimals": 2}]
+
+    assert read(b"1" * 40, records=[{"fields": fields}]) == [{"n": Decimal("1" * 38 + ".11")}]
+
+
+@pytest.mark.parametrize(
     ("values", "error"),
     [
         ({"record": "line", "sku": "TOOLONG"}, "does not fit into the 5 characters of 'sku'"),
