@@ -263,6 +263,8 @@ async def test_a_malformed_page_takes_nothing_loses_nothing_and_is_told(tmp_path
 
     assert "/orders" in str(error)
     assert made.world.log.events().count("poll.malformed") == 5
+    kept = sorted((tmp_path / ".state/refused/shop").iterdir())
+    assert [kept[0].read_bytes(), len(kept)] == [body, 2]
     assert len(ids(made)) == 2
 
 

@@ -73,6 +73,7 @@ class HttpPoller:
         self._kept = seen
         self._seen: frozenset[str] = frozenset()
         self._now: set[str] = set()
+        self._puzzled = False
 
     async def run(self, intake: Intake, once: bool) -> None:
         """Poll until cancelled; with `once` until one round is complete. Raises EsbError only with `once`."""
@@ -85,7 +86,7 @@ class HttpPoller:
         """Ask for one page and read it, taking nothing. Raises EndpointError if that fails."""
         url = self._asking.first(back(self._asking.start, self._asking.overlap))
         answered = await self._get(url, {})
-        page = self._read(answered, url)
+        page = read_page(answered, url, self._asking.items, self._asking.paging)
         found = f"{len(page.items)} items" if page.whole is None else f"{len(page.whole)} bytes"
         return f"{url.origin()} answers ({answered.title}, {found} in the first page)"
 
@@ -113,7 +114,7 @@ class HttpPoller:
             answered = await self._get(url, conditions if number == 0 else {}, resumed=begun and number == 0)
             if answered.status == 304:
                 return
-            page = self._read(answered, url)
+            page = await self._read(answered, url)
             found = {_mark(item): item for item in self._found(page, url)}
             taken += await self._items.take([item for name, item in found.items() if name not in self._seen], intake)
             self._now.update(found)
@@ -151,12 +152,18 @@ class HttpPoller:
         if self._now != self._seen:
             await self._kept.write({"seen": sorted(self._now) if len(self._now) <= _MOST_SEEN else []})
 
-    def _read(self, answered: Answered, url: URL) -> Page:
+    async def _read(self, answered: Answered, url: URL) -> Page:
+        """Return what a page holds; the first of a row of pages that are none is kept for people to look at."""
         try:
-            return read_page(answered, url, self._asking.items, self._asking.paging)
+            page = read_page(answered, url, self._asking.items, self._asking.paging)
         except MalformedPageError as error:
             self._world.log.error("poll.malformed", endpoint=self._rounds.name, reason=str(error))
+            if not self._puzzled:
+                self._puzzled = True
+                await self._items.put_aside(Item(str(url), answered.body), f"{error}; it is asked for again")
             raise
+        self._puzzled = False
+        return page
 
     def _found(self, page: Page, url: URL) -> list[Item]:
         if page.whole is not None:
