@@ -96,9 +96,9 @@ class StoredReplies:
                 del self._waiting[name]
 
     async def standing(self, message_id: str, endpoint: str) -> Standing:
-        """Return how a delivery of which there is no reply stands."""
+        """Return how a delivery of which there is no reply stands; one of another endpoint is unknown at this one."""
         found = await trace(self._store, message_id)
-        if not found.records:
+        if not any(record.kind == "received" and record.place == endpoint for record in found.records):
             return "unknown"
         if any(record.kind == "sent" and record.text == f"delivery/{endpoint}" for record in found.records):
             return "waiting"

@@ -12,6 +12,7 @@ from esb.cli.options import AsJson, ProjectDir, StoreUrl, settings_of
 from esb.cli.output import emit, table
 from esb.cli.run import run_async
 from esb.management.trace import Trace, clock_text, find
+from esb.settings import Settings
 
 
 def command(
@@ -20,14 +21,16 @@ def command(
     store: StoreUrl = "",
     json: AsJson = False,
     limit: Annotated[int, typer.Option(help="At most so many messages.", min=1)] = 20,
+    partner: Annotated[str, typer.Option(help="Only messages of this partner.")] = "",
 ) -> int:
     """Find messages by what people know of them; one sentence each says where it is and who must act."""
-    return int(run_async(_find(key, project, store, json, limit)))
+    settings = settings_of(project, store=store)
+    return int(run_async(_find(key, settings, json, limit, partner)))
 
 
-async def _find(key: str, project: Path, store: str, json: bool, limit: int) -> int:
-    async with opened(settings_of(project, store=store)) as open_:
-        found = await find(open_, key, limit)
+async def _find(key: str, settings: Settings, json: bool, limit: int, partner: str) -> int:
+    async with opened(settings) as open_:
+        found = await find(open_, key, limit, partner)
     if json:
         for one in found:
             emit(as_data(one))
@@ -35,7 +38,7 @@ async def _find(key: str, project: Path, store: str, json: bool, limit: int) -> 
         rows = [(one.identity[:12], _first(one), one.sentence) for one in found]
         table(("message", "since", "where it is"), rows)
         if not found:
-            print(f"Nothing here is known as {key}.")
+            print(f"Nothing here{f' of {partner}' if partner else ''} is known as {key}.")
     return 0 if found else 1
 
 

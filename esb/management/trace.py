@@ -34,10 +34,14 @@ class Trace(Struct, frozen=True):
     parked: tuple[Parked, ...]
 
 
-async def find(store: Store, key: str, limit: int = 50) -> list[Trace]:
-    """Return the traces of every message that the text names: business key, message id or file name; newest first."""
+async def find(store: Store, key: str, limit: int = 50, partner: str = "") -> list[Trace]:
+    """Return the traces of every message that the text names: business key, message id or file name; newest first.
+
+    `partner`: only of messages that came from that partner; two partners may use one number.
+    """
     records = await store.search(key, limit * 20)
-    origins = dict.fromkeys(record.correlation_id or record.message_id for record in records)
+    theirs = [record for record in records if partner in ("", record.partner)]
+    origins = dict.fromkeys(record.correlation_id or record.message_id for record in theirs)
     traces = [await trace(store, origin) for origin in list(origins)[:limit]]
     return sorted(traces, key=lambda found: -(found.records[0].at if found.records else 0.0))
 

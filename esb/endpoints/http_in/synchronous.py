@@ -88,7 +88,7 @@ class Synchronous:
 
     async def _written(self, raw: bytes, media: str, client: str, repeated: bool) -> Response:
         reply = read_reply(raw)
-        if reply.client != client:
+        if (reply.endpoint, reply.client) != (self.endpoint, client):
             raise Refusal(404, "not-found", "There is no such result.")
         headers = {"X-Content-Type-Options": "nosniff", **({"Idempotent-Replayed": "true"} if repeated else {})}
         if reply.status in _BODILESS_STATUSES:

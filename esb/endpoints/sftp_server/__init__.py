@@ -17,14 +17,14 @@ from esb.endpoints.polling.taker import Polling
 from esb.endpoints.sftp_server.drop_box import DONE, FAILED, DropBox
 from esb.endpoints.sftp_server.listener import Listening, SftpListener, User, host_key
 from esb.ports import Source
-from esb.specs import Duration, EndpointSpec, Secret, Size, Spec, World
+from esb.specs import Duration, EndpointSpec, PartnerName, Secret, Size, Spec, World
 
 
 class SftpUser(Spec):
     """A partner who may drop files."""
 
     keys: tuple[str, ...] = Field(min_length=1, description="Public keys that let in: ssh-ed25519 AAAA…")
-    partner: str = Field("", description="The partner that this user's files come from.")
+    partner: PartnerName = Field("", description="The partner that this user's files come from.")
     quota: Size = Field(1 << 30, gt=0, description="So many bytes may wait to be taken.")
     files: int = Field(10_000, ge=1, description="So many files may wait to be taken.")
 
