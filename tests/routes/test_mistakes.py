@@ -6,6 +6,7 @@ import pytest
 import yaml
 
 from esb.endpoints import ENDPOINTS
+from esb.endpoints.http_out import HttpOut
 from esb.routes import lint, load, render_all
 from esb.routes.codes import codes
 from esb.routes.nearest import listed
@@ -18,6 +19,10 @@ BASE = {
         'type: http_out\nurl: https://erp.example/orders\neffect: { idempotency_key: "{{ message.effect_key }}" }\n'
     ),
 }
+OWN_FIRST = sorted(HttpOut.model_fields, key=lambda name: name not in HttpOut.__annotations__)
+"""What an http_out endpoint may say: what is its own before what every endpoint has."""
+OF_GUIDES = {"W424"}
+"""What `esb edi lint-guide` says of a guide, and nobody says of a project."""
 CASES = [
     pytest.param(case, id=f"{path.stem}: {case['name']}")
     for path in sorted((Path(__file__).parent / "mistakes").glob("*.yaml"))
@@ -40,7 +45,8 @@ def test_a_mistake_is_explained_where_it_stands(case):
 
     text = render_all(lint(load(files)), files)
 
-    assert text == case["expected"].replace("EVERY_ENDPOINT", listed(sorted(ENDPOINTS)))
+    expected = case["expected"].replace("EVERY_ENDPOINT", listed(sorted(ENDPOINTS)))
+    assert text == expected.replace("EVERY_FIELD_OF_HTTP_OUT", listed(OWN_FIRST))
 
 
 @pytest.mark.parametrize("case", CASES)
@@ -65,4 +71,4 @@ def test_the_codes_shown_cover_those_that_lint_can_give():
         if "[E" in word or "[W" in word
     }
 
-    assert codes().keys() - shown == set()
+    assert codes().keys() - shown == OF_GUIDES
