@@ -70,6 +70,7 @@ class _Sequence:
     def __init__(self, items: Sequence[Item], notes: Sequence[Note], separator: str, marks: Marks, name: str) -> None:
         self._marks, self._separator, self._name = marks, separator, name
         self._mark = re.escape(separator)
+        self._more = self._mark if len(separator) == 1 else f"(?:{self._mark})"
         inner = separator == marks.component
         outside = separator + (marks.element + marks.repetition if inner else "")
         self._char = f"[^{re.escape(outside)}]"
@@ -82,7 +83,7 @@ class _Sequence:
         """Return the expression; without a tag (components) the first position has no separator before it."""
         slots = [self._slot(position, item) for position, item in enumerate(self._items, 1)]
         last = max((index for index, item in enumerate(self._items) if item.must), default=-1)
-        out = [self._required(), re.escape(tag)]
+        out = [re.escape(tag) if tag else self._required()]
         for index, slot in enumerate(slots[: last + 1]):
             lead = self._mark if tag or index else ""
             out.append(f"{lead}{slot}" if self._items[index].must else f"{lead}{_maybe(slot)}")
@@ -90,7 +91,7 @@ class _Sequence:
         for index in range(len(slots) - 1, last, -1):
             lead = self._mark if tag or index else ""
             tail = f"(?:{lead}{_maybe(slots[index])}{tail})?"
-        return "".join([*out, tail, f"(?:{self._mark})*" if tag else ""])
+        return "".join([*out, tail, f"{self._more}*{self._there()}" if tag else ""])
 
     def _slot(self, position: int, item: Item) -> str:
         if any(narrow.unused for narrow in item.narrows):
@@ -138,7 +139,9 @@ class _Sequence:
         return before, behind + (f"(?P<{self._group(position)}>)" if self._looked_back_at(position) else "")
 
     def _looked_back_at(self, position: int) -> bool:
-        return any(position in note.positions and note.kind != "R" for note in self._notes)
+        # within a composite that repeats, an earlier repeat would answer: there R notes look ahead
+        kinds = "PCLE" if self._first == 0 and self._separator == self._marks.component else "PCLER"
+        return any(position in note.positions and note.kind in kinds for note in self._notes)
 
     def _group(self, position: int) -> str:
         return f"{self._name}{position}"
@@ -147,14 +150,26 @@ class _Sequence:
         return f"(?({self._group(position)})|(?!))"
 
     def _ahead(self, position: int, other: int) -> str:
-        return f"(?=(?:{self._mark}{self._char}*){{{other - position - 1}}}{self._mark}{self._char})"
+        between = f"{self._mark}{self._char}*+" * (other - position - 1)
+        return f"(?={between}{self._mark}{self._char})"
 
-    def _required(self) -> str:
-        """Return the look-aheads of R notes: at least one of their positions is filled."""
+    def _there(self) -> str:
+        """Return what R notes ask at the end of a segment: at least one of their positions was filled."""
         out = ""
         for note in self._notes:
             if note.kind == "R":
-                there = [f"(?:{self._char}*{self._mark}){{{at - self._first}}}{self._char}" for at in note.positions]
+                asked = "(?!)"
+                for position in reversed(note.positions):
+                    asked = f"(?({self._group(position)})|{asked})"
+                out += asked
+        return out
+
+    def _required(self) -> str:
+        """Return the look-aheads of R notes within a composite: at least one of their positions is filled."""
+        out = ""
+        for note in self._notes:
+            if note.kind == "R":
+                there = [f"{self._char}*+{self._mark}" * (at - self._first) + self._char for at in note.positions]
                 out += f"(?={'|'.join(there)})"
         return out
 
@@ -212,7 +227,11 @@ def _simple(element: Element, banned: str, marks: Marks) -> str:
         some = rf"[\d{point}]"
         fits = rf"(?!{some}{{{most + 2}}})" if least == 1 else rf"(?={some}{{{least},{most + 1}}}+(?!{some}))"
         short = "" if least == 1 else rf"(?=\d{{{least}}}|{some}{{{least + 1}}})"
-        return rf"-?{lead}{fits}{short}\d{{0,{most}}}+(?:[{point}]\d++)?"
+        whole = rf"{lead}{fits}{short}\d{{0,{most}}}+(?:[{point}]\d++)?"
+        if least > 1 or most < 6:
+            return f"-?{whole}"
+        # nearly every number has so few digits that nothing needs to be counted
+        return rf"-?(?:\d{{1,{most - 4}}}+(?:[{point}]\d{{1,4}}+)?|{whole})"
     if kind == "DT":
         return rf"\d\d{_DAY}" if most == 6 else rf"(?:\d\d)?\d\d{_DAY}" if least == 6 else rf"\d{{4}}{_DAY}"
     if kind == "TM":

@@ -63,6 +63,12 @@ def _nowhere(index: int) -> tuple[int, int]:
 class Walk:
     """One transaction set under way. Feed it runs of segments until `over`; then look at `faults` and `document`."""
 
+    __slots__ = (
+        "_begin", "_bind", "_counts", "_decode", "_depths", "_index", "_known", "_levels", "_locate", "_owners",
+        "_repeats", "_scopes", "_state", "_stops", "_tolerate", "_turns", "_watching", "allowed", "context", "count",
+        "document", "failed", "faults", "limits", "machine", "over", "trailer", "units", "untold",
+    )  # fmt: skip
+
     def __init__(
         self,
         machine: Machine,
@@ -117,15 +123,16 @@ class Walk:
 
     def run(self, segments: Sequence[str], start: int, locate: Locate) -> int:
         """Take segments from `start`; return the index of the first that is not ours: the set is `over`, or was cut."""
-        self._locate, element = locate, self.machine.marks.element
         state, scopes, binding, repeats = self._state, self._scopes, self._bind, self._repeats
-        turns, owners, counts = self._turns, self._owners, self._counts
-        ahead, index = self.count - start + 1, start
+        turns, owners, counts, element = self._turns, self._owners, self._counts, self.machine.marks.element
+        self._locate, ahead, index = locate, self.count - start + 1, start
         for index in range(start, len(segments)):
             text = segments[index]
-            # who only checks needs no values, where the accept path takes the text
-            values = text.split(element) if binding else _NO_VALUES
-            tag = values[0] if binding else text.partition(element)[0]
+            if binding:
+                values = text.split(element)
+                tag = values[0]
+            else:  # who only checks needs no values, where the accept path takes the text
+                values, tag = _NO_VALUES, text.partition(element)[0]
             step = state[tag]
             if step is None:
                 if tag in self._stops:
@@ -162,9 +169,7 @@ class Walk:
                     place = self._special(step, how, values or text.split(element))
                     if self.over:
                         return index + 1
-                    if place.state is not state:
-                        state, bind = place.state, place.bind
-                    binding = self._bind
+                    state, bind, binding = place.state, place.bind, self._bind
             if binding:
                 bind(values or text.split(element), scopes)
         else:

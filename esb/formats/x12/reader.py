@@ -38,6 +38,7 @@ class X12Reader:
         self._seen: dict[str, Numbers] = {}
         self._answers: list[Part] = []
         self._headers: dict[str, str] = {}
+        self._opens = "ST*"
         self._writer: Writer
         self._met: Sequence[Met] = ()
         self._muted = False
@@ -91,10 +92,12 @@ class X12Reader:
             self._set.walk.note(*run.note, run.locate, 0, tag=segments[0][:3])
         while index < len(segments):
             if self._set is None:
-                yield from self._outside(segments[index], run, index)
-                if self._set is not None:
-                    known = (index, run.begin(index, known)) if self._options.bind else (0, 0)
-                    self._open_set(self._set, run, index, known[1])
+                if self._group is not None and segments[index].startswith(self._opens):
+                    if self._stray is not None:
+                        yield from self._end_stray()
+                    known = self._open_set(run, index, known)
+                else:
+                    yield from self._outside(segments[index], run, index)
                 index += 1
                 continue
             index, known = self._set.run(run, index, known)
@@ -116,12 +119,9 @@ class X12Reader:
         tag = values[0]
         if tag in _SILENT:
             return
-        if tag in _ENVELOPE or (tag in ("ST", "GE") and self._group is not None):
+        if tag in _ENVELOPE or (tag == "GE" and self._group is not None):
             yield from self._end_stray()
-        if tag == "ST" and self._group is not None:
-            self._set = Transaction(self._options, interchange, self._group, self._decode)
-            self._set.unit = self.interchanges
-        elif tag == "GS":
+        if tag == "GS":
             yield from self._open_group(values, *run.locate(index))
         elif tag == "GE" and self._group is not None:
             yield from self._close_group(values, text)
@@ -154,6 +154,7 @@ class X12Reader:
         marks, place = opened.marks, (opened.offset, opened.line)
         interchange = self._interchange = Interchange(opened.elements, marks, opened.newline, *place)
         self._headers = interchange.headers()
+        self._opens = f"ST{marks.element}"
         self._writer = Writer(interchange)
         if self._options.reject == "interchange":
             self._held = Holding(self._options.limit, with_others)
@@ -270,12 +271,18 @@ class X12Reader:
 
     # transaction set
 
-    def _open_set(self, current: Transaction, run: Run, index: int, begin: int) -> None:
+    def _open_set(self, run: Run, index: int, known: tuple[int, int]) -> tuple[int, int]:
+        """Begin a set with its ST; return where that begins in the run's text."""
         interchange, group = self._interchange, self._group
         assert interchange is not None and group is not None
         self.sets += 1
         group.received += 1
-        current.open(run.segments[index].split(interchange.marks.element), run, index, begin)
+        current = self._set = Transaction(self._options, interchange, group, self._decode)
+        current.unit = self.interchanges
+        if self._options.bind:
+            known = (index, run.begin(index, known))
+        current.open(run.segments[index].split(interchange.marks.element), run, index, known[1])
+        return known
 
     def _close_set(self, proper: bool) -> Iterator[Part]:
         current, group = self._set, self._group
