@@ -141,7 +141,7 @@ def _notes(found: Sequence[Fault], writer: Writer) -> Iterator[str]:
         code = MEANINGS[fault.code].edifact
         if level == "segment":
             # of a missing segment it says behind which one it was missed
-            position = fault.segment - (fault.code in _MISSING)
+            position = fault.segment - (fault.code == "seg.missing")
             yield writer.segment("UCS", str(max(position, 1)), code)
             segments, here = segments + 1, None
         elif fault.element:
@@ -154,9 +154,6 @@ def _notes(found: Sequence[Fault], writer: Writer) -> Iterator[str]:
                 elements += 1
         if segments >= _SEGMENTS:
             return
-
-
-_MISSING = frozenset({"seg.missing", "impl.seg-needed"})
 
 
 def _where(fault: Fault, writer: Writer) -> list[str]:

@@ -22,7 +22,7 @@ from esb.formats.edifact.scanner import EdifactScanner
 from esb.formats.edifact.writer import Envelope, Writer
 from esb.message import Document
 from esb.ports import Format, Reader
-from esb.specs import Duration, FormatSpec, Size
+from esb.specs import Duration, FormatSpec, PartnerName, Size
 
 _STRICT = frozenset({"el.chars", "set.no-trailer", "set.unsupported", "set.too-large", "set.id"})
 """Faults that leave no document to go on with."""
@@ -32,6 +32,7 @@ class Edifact(FormatSpec):
     """UN/EDIFACT: interchanges of messages such as ORDERS."""
 
     type: Literal["edifact"] = "edifact"
+    partner: PartnerName = Field("", description="Whose overlay (edi: of a partner) applies; default: the endpoint's.")
     guide: str | list[str] = Field(
         [], description="edifact/ORDERS, or a file under schemas/; default: every standard message."
     )
@@ -82,7 +83,7 @@ class Edifact(FormatSpec):
 
     def build(self, files: Mapping[str, bytes]) -> Format:
         """Return the live format. Raises DefinitionError if a guide is missing or wrong."""
-        return EdifactFormat(self, Library(self.guides, files))
+        return EdifactFormat(self, Library(self.guides, files, self.partner))
 
 
 class EdifactFormat:
@@ -114,12 +115,12 @@ class EdifactFormat:
 
     def options(self, bind: bool = True, stream: bool = False) -> Options:
         """Return how readers read; without `bind` they check and count, and give no documents."""
-        spec = self._spec
+        spec, overlay = self._spec, self.library.overlay
         return Options(
             machine=partial(self.library.machine, stream=stream),
             known=self.library.known,
             acknowledge=spec.acknowledge,
-            tolerate=frozenset(spec.tolerate),
+            tolerate=frozenset((*spec.tolerate, *(overlay.spec.tolerate if overlay is not None else ()))),
             reject=spec.reject,
             carry=spec.unsupported == "carry",
             unwrap=spec.line_breaks == "remove",

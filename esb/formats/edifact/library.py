@@ -12,6 +12,7 @@ from esb.formats.edi.dictionary import Dictionary, rank
 from esb.formats.edi.grammar import Guide
 from esb.formats.edi.guide_file import read_guide
 from esb.formats.edi.machine import Machine
+from esb.formats.edi.overlay import PartnerOverlay, read_overlay
 from esb.formats.edi.patterns import Marks
 from esb.reading import Document, read
 
@@ -70,7 +71,9 @@ def standard(name: str, version: str, syntax: str = "3") -> Guide | None:
 class Library:
     """The guides that a format reads with: all shipped ones, or only those that its `guide` names."""
 
-    def __init__(self, names: tuple[str, ...], project: Mapping[str, bytes]) -> None:
+    def __init__(self, names: tuple[str, ...], project: Mapping[str, bytes], partner: str = "") -> None:
+        self.overlay = read_overlay(partner, project)
+        self._narrowed: dict[tuple[str, str, str], Guide | None] = {}
         self._machines: dict[tuple[str, str, str, Marks, bool], Machine | None] = {}
         self._shipped = frozenset(name.removeprefix("edifact/") for name in names if name.startswith("edifact/"))
         self._own: dict[str, Document] = {}
@@ -85,6 +88,19 @@ class Library:
             for document in self._own.values():
                 if version in _versions(document):
                     read_guide(document, dictionary(version))
+        if self.overlay is not None:
+            self._check(self.overlay)
+
+    def _check(self, overlay: PartnerOverlay) -> None:
+        """Say now what is wrong with an overlay: for every message that it changes, in the directories agreed."""
+        error = overlay.unknown(shipped() | set(self._own))
+        if error is not None:
+            raise error
+        for name in overlay.spec.change:
+            for version in dict.fromkeys(nearest(given) for given in overlay.spec.versions or VERSIONS):
+                guide = self._plain(name, version or VERSIONS[0], "3")
+                if guide is not None:
+                    overlay.narrowed(guide)
 
     @property
     def only(self) -> str:
@@ -98,7 +114,7 @@ class Library:
         With `stream` it cuts the message at each turn of its main loop.
         """
         near = nearest(version)
-        if not near and name and name != SERVICE:
+        if name and name != SERVICE and not (near and (self.overlay is None or self.overlay.agreed(version))):
             return None
         key = (name, near or VERSIONS[0], syntax, marks, stream)
         if key not in self._machines:
@@ -133,6 +149,16 @@ class Library:
         self._own[str(document.data["set"])] = document
 
     def _guide(self, name: str, version: str, syntax: str) -> Guide | None:
+        """Return the guide of a message as the partner uses it."""
+        key = name, version, syntax
+        if key not in self._narrowed:
+            guide = self._plain(*key)
+            if guide is not None and self.overlay is not None:
+                guide = self.overlay.narrowed(guide)
+            self._narrowed[key] = guide
+        return self._narrowed[key]
+
+    def _plain(self, name: str, version: str, syntax: str) -> Guide | None:
         if not name:
             return Guide("", "unknown", version, "", (), frozenset())
         if name in self._own and version in _versions(self._own[name]):
