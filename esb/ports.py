@@ -66,6 +66,9 @@ class Source(Protocol):
     """The intake side of an endpoint. It settles its side (moves the file, answers 202) only after `take` returned."""
 
     async def run(self, intake: Intake, once: bool) -> None: ...
+    async def check(self) -> str:
+        """Look whether it could take, taking nothing; returns what it found, raises EndpointError in one line."""
+        ...
 
 
 class Sink(Protocol):

@@ -16,7 +16,8 @@ ROLES = ("intake", "router", "delivery", "recorder")
 class Settings:
     """What a process needs to know before it reads a definition.
 
-    `history`: seconds that finished messages stay in the store.
+    `endpoints`: which ones this process serves, as globs (`erp-*`, and `!erp-*` for all but these); empty = all.
+    `claim`: bodies of more bytes wait in the store. `history`: seconds that finished messages stay in the store.
     `channel` and `store` empty = the embedded ones in `state`; `listen` = host:port of the one HTTP listener.
     """
 
@@ -26,10 +27,12 @@ class Settings:
     state: Path = Path("var")
     listen: str = "127.0.0.1:8080"
     roles: tuple[str, ...] = ROLES
+    endpoints: tuple[str, ...] = ()
     workers: int = 1
     prefetch: int = 200
     drain: float = 20.0
     history: float = 90 * 86400.0
+    claim: int = 256 * 1024
     log_level: str = "info"
     log_format: str = "auto"
     log_file: str = ""
@@ -71,6 +74,7 @@ _KINDS = {
     "prefetch": int,
     "drain": float,
     "history": float,
+    "claim": int,
     "log_size": int,
     "log_keep": int,
 }
@@ -97,6 +101,8 @@ def read_settings(flags: Mapping[str, Any], environment: Mapping[str, Any], writ
 
 
 def _read(name: str, value: Any, source: str) -> Any:
+    if name == "endpoints":
+        return tuple(value.split(",")) if isinstance(value, str) else tuple(value)
     if name == "roles":
         roles = tuple(value.split(",")) if isinstance(value, str) else tuple(value)
         unknown = [role for role in roles if role not in ROLES]

@@ -15,6 +15,8 @@ from esb.app.doors import sink as sink_of
 from esb.app.listener import Listener
 from esb.app.logs import Redactor, open_log
 from esb.app.releases import Releases, usable
+from esb.app.site import Site
+from esb.app.switches import Stop, Switches, chosen
 from esb.app.world import LiveWorld
 from esb.channels import open_channel
 from esb.errors import EsbError
@@ -55,6 +57,7 @@ class Process:
         self._tasks: list[asyncio.Task[Any]] = []
         self._pollers: list[asyncio.Task[Any]] = []
         self._stopping = asyncio.Event()
+        self._switching: asyncio.Task[Any] | None = None
         self._failure: Exception | None = None
         self.listener: Listener | None = None
 
@@ -70,12 +73,16 @@ class Process:
         self.settings.state_dir.mkdir(parents=True, exist_ok=True)
         self.store: Store = open_store(self.settings.store_url)
         await self.store.open()
+        if self._is_site and not self.settings.store:
+            self.store = Site(self.store)
         self.world.store = self.store
         self.releases = Releases(project, self.store)
         await self.releases.save()
         self.channel: Channel = open_channel(self.settings.channel_url, self.clock, self.log)
         await self.channel.open()
-        await self.channel.declare(self.releases.current.topology)
+        if not self._is_site:
+            # a site has no right to declare, and nothing to say about queues that are not its own
+            await self.channel.declare(self.releases.current.topology)
         self.answers: dict[str, Answers] = {"http": EndpointAnswers(self.sink)}
         self.bus = Bus(
             plans=self.releases,
@@ -84,13 +91,20 @@ class Process:
             clock=self.clock,
             log=self.log,
             answers=self.answers,
-            limits=Limits(prefetch=self.settings.prefetch, drain=self.settings.drain, history=self.settings.history),
+            limits=Limits(
+                prefetch=self.settings.prefetch,
+                claim_bytes=self.settings.claim,
+                drain=self.settings.drain,
+                history=self.settings.history,
+            ),
             resolver=Resolver(self.store, self.clock),
             suspects=Suspects(self.settings.state_dir / "suspects"),
         )
         self.answers |= {"keys": KeyAnswers(self.bus), "numbers": NumberAnswers(self.bus)}
         self.intake = Intaker(self.bus)
         self.replies = StoredReplies(self.store, self.clock)
+        self.switches = Switches(self.store, self.clock, self.log)
+        await self.switches.look()
 
     def sink(self, endpoint: str) -> Sink:
         """Return the delivery side of an endpoint, built when it is first needed."""
@@ -110,6 +124,7 @@ class Process:
         try:
             self._start_roles()
             self._start_intake(once)
+            self._switching = self._spawn(self.switches.run, "switches")
             self.log.info(
                 "esb.started", roles=",".join(self.settings.roles), release=self.releases.current.release[:12]
             )
@@ -136,19 +151,61 @@ class Process:
         if hasattr(self, "store"):
             await self.store.close()
 
+    @property
+    def _is_site(self) -> bool:
+        """Whether this process serves some endpoints only, and leaves the routes to others."""
+        only = any(not pattern.startswith("!") for pattern in self.settings.endpoints)
+        return only and "router" not in self.settings.roles
+
+    def _is_ours(self, endpoint: str) -> bool:
+        return chosen(endpoint, self.settings.endpoints)
+
     def _start_roles(self) -> None:
         plan, roles = self.releases.current, self.settings.roles
         if "router" in roles:
-            self._roles.extend(Router(self.bus, name) for name in plan.routes if self._has_channel(f"route/{name}"))
-        for name in plan.deliveries:
+            for name in plan.routes:
+                if self._has_channel(f"route/{name}"):
+                    self._start(Router(self.bus, name))
+        for name in filter(self._is_ours, plan.deliveries):
             # A reply belongs where its caller waits: with the listener.
             if ("intake" if replies_to(self.releases.project, name) else "delivery") in roles:
-                self._roles.append(Deliverer(self.bus, name, self.sink(name)))
+                self.switches.add(name, partial(self._deliver, name))
         if "delivery" in roles:
-            self._roles.extend(Batcher(self.bus, name) for name in plan.batches)
+            for name in filter(self._is_ours, plan.batches):
+                self._start(Batcher(self.bus, name))
         if "recorder" in roles:
-            self._roles.append(Recorder(self.bus, written=self.metrics.count))
-        self._tasks.extend(self._spawn(role.run, type(role).__name__) for role in self._roles)
+            self._start(Recorder(self.bus, written=self.metrics.count))
+
+    def _deliver(self, endpoint: str) -> Stop:
+        return self._start(Deliverer(self.bus, endpoint, self.sink(endpoint)))
+
+    def _start(self, role: Any) -> Stop:
+        """Start a role; return what ends it alone."""
+        task = self._spawn(role.run, type(role).__name__)
+        self._roles.append(role)
+        self._tasks.append(task)
+
+        async def stop() -> None:
+            await role.stop()
+            self._roles.remove(role)
+            await asyncio.wait({task}, timeout=self.settings.drain)
+            task.cancel()
+            self._tasks.remove(task)
+
+        return stop
+
+    def _poll(self, endpoint: str, once: bool) -> Stop:
+        """Start a source of its own; return what ends it."""
+        source = self.releases.project.endpoints[endpoint].source(endpoint, self.world)
+        task = self._spawn(partial(source.run, self.intake, once), f"poll {endpoint}")
+        self._pollers.append(task)
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.wait({task}, timeout=self.settings.drain)
+            self._pollers.remove(task)
+
+        return stop
 
     def _has_channel(self, name: str) -> bool:
         return any(spec.name == name for spec in self.releases.current.topology.channels)
@@ -160,14 +217,17 @@ class Process:
         """
         routes: list[Any] = []
         takes = "intake" in self.settings.roles
-        for name in self.releases.current.intakes if takes else ():
+        for name in filter(self._is_ours, self.releases.current.intakes if takes else ()):
             source: Any = self.releases.project.endpoints[name].source(name, self.world)
             if hasattr(source, "routes"):
                 at = (self.releases.project, self.releases.current)
-                routes.extend(doors(source, self.intake, name, at, self.replies))
+                mounted: list[Any] = doors(source, self.intake, name, at, self.replies)
+                for door in mounted:
+                    door.app = self.switches.gate(name, door.app)
+                routes.extend(mounted)
                 self._warn_if_open(name, source)
             else:
-                self._pollers.append(self._spawn(partial(source.run, self.intake, once), f"poll {name}"))
+                self.switches.add(name, partial(self._poll, name, once))
         if not once and (takes or self.settings.listen != Settings().listen):
             api = Api(self.store, {"channel": self._channel_ready, "store": self._store_ready}, self._scrape)
             self.listener = Listener(
@@ -206,16 +266,28 @@ class Process:
         """Wait until the sources have nothing and the channels are empty but for what waits for a later try."""
         if self._pollers:
             await asyncio.wait(self._pollers)
-        names = [spec.name for spec in self.releases.current.topology.channels]
+        names = self._watched()
         quiet = 0
         while quiet < 2 and not self._stopping.is_set():
-            depths = await self.channel.depth([*names, "journal", "dead"])
+            depths = await self.channel.depth(names)
             busy = any(depth.ready + depth.lent for depth in depths.values())
             quiet = 0 if busy else quiet + 1
             await self.clock.sleep(_QUIET)
 
+    def _watched(self) -> list[str]:
+        """Return the channels that this process works on: not those of endpoints that are paused or others' matter."""
+        names = ["journal", "dead"]
+        for spec in self.releases.current.topology.channels:
+            kind, _, name = spec.name.partition("/")
+            ours = self._is_ours(name) and name not in self.switches.paused
+            if (ours if kind == "delivery" else not self._is_site) and spec.name not in names:
+                names.append(spec.name)
+        return names
+
     async def _drain(self) -> None:
         """Stop intake first, then finish what is under way, inside the drain time."""
+        if self._switching is not None:
+            self._switching.cancel()
         if self.listener is not None:
             self.listener.stop()
         for poller in self._pollers:
@@ -246,8 +318,7 @@ class Process:
         return "reachable"
 
     async def _scrape(self) -> bytes:
-        names = [spec.name for spec in self.releases.current.topology.channels]
-        depths = await self.channel.depth([*names, "journal", "dead"])
+        depths = await self.channel.depth(self._watched())
         breakers = {role.endpoint: role.breaker.state for role in self._roles if isinstance(role, Deliverer)}
         parked: dict[str, int] = {}
         for row in await self.store.parked(ParkedFilter(limit=10_000)):

@@ -38,6 +38,10 @@ class LiveWorld:
         self._redactor.add(value)
         return value
 
+    def redacted(self, text: str) -> str:
+        """Return a text without the values of secrets that were read so far."""
+        return self._redactor.text(text)
+
     async def under_way(self, message_id: str) -> bool:
         """Return whether something of a message is still on its way; one that no history tells of yet is."""
         if self.store is None:

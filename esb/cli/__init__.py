@@ -27,6 +27,7 @@ COMMANDS = {
     "find": "find",
     "trace": "trace",
     "dead": "dead",
+    "endpoint": "endpoint",
     "queue": "queue",
     "store": "store",
     "doctor": "doctor",

@@ -13,6 +13,7 @@ from pathlib import Path
 import yaml
 
 from esb.app import usable
+from esb.app.checks import failures, look
 from esb.app.logs import Redactor, open_log
 from esb.app.world import LiveWorld
 from esb.channels import open_channel
@@ -21,7 +22,7 @@ from esb.cli.options import AsJson, ChannelUrl, ProjectDir, StoreUrl, settings_o
 from esb.cli.output import emit
 from esb.cli.queue import reach
 from esb.cli.run import run_async
-from esb.errors import EndpointError, EsbError
+from esb.errors import EsbError
 from esb.routes import compile_plan
 from esb.runtime.clock import SystemClock
 from esb.settings import Settings
@@ -110,20 +111,12 @@ async def _store(settings: Settings) -> str:
 async def _endpoints(settings: Settings) -> str:
     project = usable(settings.project)
     world = LiveWorld(SystemClock(), open_log(settings, Redactor()), settings.project, settings.state_dir, Redactor())
-    said: dict[str, str] = {}
-    silent: dict[str, str] = {}
-    for name in sorted(compile_plan(project).deliveries):
-        try:
-            sink = project.endpoints[name].sink(name, world)
-            try:
-                said[name] = await sink.check()
-            finally:
-                await sink.close()
-        except EsbError as error:
-            silent[name] = str(error)
-    if silent:
-        raise EndpointError("; ".join(f"{name}: {text}" for name, text in silent.items()))
-    return "; ".join(f"{name} {text}" for name, text in said.items()) or "none delivers"
+    plan = compile_plan(project)
+    used = sorted({*plan.intakes, *plan.deliveries})
+    found = [one for name in used for one in await look(project, name, world)]
+    if not all(one.ok for one in found):
+        raise failures(found)
+    return "; ".join(f"{one.endpoint} {one.text}" for one in found) or "there is none"
 
 
 async def _disk(settings: Settings) -> str:

@@ -49,4 +49,4 @@ def typed(environment: Mapping[str, str]) -> Mapping[str, Any]:
 
 
 _BARE = re.compile(r"\d+(\.\d+)?")
-_UNITS = {"ESB_DRAIN": read_duration, "ESB_HISTORY": read_duration, "ESB_LOG_SIZE": read_size}
+_UNITS = {"ESB_DRAIN": read_duration, "ESB_HISTORY": read_duration, "ESB_LOG_SIZE": read_size, "ESB_CLAIM": read_size}

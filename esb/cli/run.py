@@ -30,6 +30,9 @@ def command(
     channel: ChannelUrl = "",
     store: StoreUrl = "",
     role: Annotated[str, typer.Option(help=f"Roles, comma separated: {', '.join(ROLES)}. Default: all.")] = "",
+    endpoints: Annotated[
+        str, typer.Option(help="Only these endpoints, comma separated: erp-*, or !erp-* for all but these.")
+    ] = "",
     workers: Annotated[int | None, typer.Option(help="Worker processes.", min=1, max=256)] = None,
     once: Annotated[bool, typer.Option("--once", help="Process what is there, then exit.")] = False,
     listen: Annotated[str, typer.Option(help="host:port of the HTTP listener.")] = "",
@@ -47,7 +50,7 @@ def command(
     On a terminal a line at its foot counts; with --json the counts are printed when the run ends.
     """
     settings = settings_of(
-        project, channel, store, roles=role, workers=workers, listen=listen,
+        project, channel, store, roles=role, endpoints=endpoints, workers=workers, listen=listen,
         log_level=log_level, log_format=log_format, log_file=log_file,
     )  # fmt: skip
     if settings.workers > 1 and not once:
@@ -97,6 +100,7 @@ def _line(settings: Settings, roles: tuple[str, ...], number: int) -> list[str]:
     flags = {
         "-C": str(settings.project),
         "--role": ",".join(roles),
+        "--endpoints": ",".join(settings.endpoints),
         "--workers": "1",
         # One listens; to the others the default says so, whatever the environment or esb.yaml would have them do.
         "--listen": settings.listen if "intake" in roles else Settings().listen,

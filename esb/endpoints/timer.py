@@ -20,7 +20,7 @@ from esb.edge import Receipt
 from esb.endpoints.schedule import Cron, Every, Missed, Schedule, due, next_time
 from esb.endpoints.taking import take
 from esb.envelope import encode_document
-from esb.errors import EsbError, MessageError
+from esb.errors import EndpointError, EsbError, MessageError
 from esb.ports import Intake, Source
 from esb.specs import Duration, EndpointSpec, World
 
@@ -114,6 +114,14 @@ class TimerSource:
                 await self._world.clock.sleep(self._pause(settled))
             elif settled == before:
                 return
+
+    async def check(self) -> str:
+        """Say when it runs next. Raises EndpointError if it never will."""
+        at = next_time(self._timing.schedule, self._world.clock.now())
+        if at is None:
+            raise EndpointError("its time never comes again; write another schedule")
+        zone = UTC if self._timing.zone == "UTC" else ZoneInfo(self._timing.zone)
+        return f"runs next at {datetime.fromtimestamp(at, zone).isoformat(timespec='seconds')}"
 
     async def _run_due(self, intake: Intake, settled: float, now: float, once: bool) -> float:
         """Run what is due by now and return the moment up to which all is settled."""

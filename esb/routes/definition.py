@@ -124,10 +124,16 @@ class SettingsSpec(Spec):
     state: str = Field("var", description="Where this process keeps its files, below the project.")
     listen: str = Field("127.0.0.1:8080", description="host:port of the one HTTP listener.")
     roles: list[Literal["intake", "router", "delivery", "recorder"]] = Field([], description="Default: all roles.")
+    endpoints: list[str] = Field(
+        [], description="Which endpoints this process serves: erp-*, or !erp-* for all but these; default: all."
+    )
     workers: int = Field(1, ge=1, le=256, description="Processes.")
     prefetch: int = Field(200, ge=1, le=10_000, description="Messages lent to one consumer at once.")
     drain: Duration = Field(20.0, description="How long a stopping process may finish its work: 20s.")
     history: Duration = Field(90 * 86400.0, description="How long finished messages can be found: 90d, at least 15d.")
+    claim: Size = Field(
+        256 * 1024, le=15_000_000, description="Larger bodies wait in the store and travel as a claim: 256KiB."
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="What is logged.")
     log_format: Literal["auto", "json", "console"] = Field(
         "auto", description="auto: console on a terminal, else JSON."

@@ -115,6 +115,19 @@ class SourceSuite:
 
             assert [taken.body for taken in place.intake.taken] == [b"2.dat"]
 
+    async def test_a_check_says_in_one_line_what_it_found_and_takes_nothing(self, tmp_path: Path) -> None:
+        """`esb endpoint check` prints it; what waited before still waits, and can be taken."""
+        async with self.open_place(tmp_path) as place:
+            await place.put("one.dat", b"one")
+            before = await place.waiting()
+
+            said = await place.source.check()
+
+            assert said
+            assert "\n" not in said
+            assert place.intake.taken == []
+            assert await place.waiting() == before
+
 
 class Receiver(Protocol):
     """The far side of a sink under test."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from esb.endpoints.polling.claims import Claims
-from esb.endpoints.polling.files import Entry, Files
+from esb.endpoints.polling.files import Entry, Files, Spot
 from esb.endpoints.polling.names import shown
 from esb.endpoints.polling.readiness import Readiness
 from esb.endpoints.polling.taker import CutError, Polling, Taker, UnreadableError, UnstableError
@@ -21,6 +21,8 @@ from esb.specs import World
 _TRIES = 5
 """How often a file that cannot be read (or that meets a bug of ours) is tried before it is put aside."""
 _LONGEST_PAUSE = 60.0
+_PROBE = Spot("claims", "probe/check")
+"""What a check writes: it is no claim, and nobody's file."""
 
 
 class Poller:
@@ -58,6 +60,20 @@ class Poller:
             await self._files.close()
         if self._trouble is not None:
             raise self._trouble
+
+    async def check(self) -> str:
+        """List the inbox, write and delete a probe beside the claims. Raises EndpointError saying what is refused."""
+        try:
+            held = await self._files.hold()
+            listing = await self._files.walk("inbox", self._polling.recursive)
+            if held:  # while another process polls, whatever it needs it has
+                await self._files.write(_PROBE, b"esb endpoint check\n")
+                await self._files.remove(_PROBE)
+        finally:
+            await self._files.close()
+        ours = sum(not entry.fault and self._polling.ready.meant(entry.path) for entry in listing)
+        waiting = f"{ours} file{'' if ours == 1 else 's'} of ours in it"
+        return f"the inbox can be listed ({waiting}) and " + ("written to" if held else "is polled by another process")
 
     async def _round(self, group: asyncio.TaskGroup, intake: Intake, once: bool) -> None:
         """Look once and start work on what is complete, as many files at a time as the endpoint allows."""

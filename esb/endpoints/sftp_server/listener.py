@@ -16,11 +16,11 @@ from esb.endpoints.polling.engine import Poller
 from esb.endpoints.polling.names import shown
 from esb.endpoints.sftp_server.conversation import Session
 from esb.endpoints.sftp_server.drop_box import DropBox
-from esb.errors import DefinitionError
+from esb.errors import DefinitionError, EndpointError
 from esb.ports import Intake
 from esb.specs import Secret, World
 
-_KEEPALIVE, _LOGIN = 30.0, 20.0
+_KEEPALIVE, _LOGIN, _GREETING = 30.0, 20.0, 3.0
 _MOST_SESSIONS = 10
 """Sessions that one connection may have open at once."""
 _FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0
@@ -78,6 +78,23 @@ class SftpListener:
             for poller in pollers:
                 group.create_task(poller)
             await self._listen()
+
+    async def check(self) -> str:
+        """Read the host key, and look whether the port is ours or free. Raises EndpointError if it cannot be used."""
+        at = self._listening
+        key = host_key(self._world, at.host_key)
+        who = f"for {len(self._users)} user{'' if len(self._users) == 1 else 's'}, key {key.get_fingerprint('sha256')}"
+        try:
+            listener = await self._bind(key)
+        except OSError as error:
+            host = "127.0.0.1" if at.address == "0.0.0.0" else at.address  # noqa: S104 - it is compared, not bound
+            if await _greets(host, at.port):
+                return f"a server of ours listens on port {at.port} {who}"
+            text = error.strerror or str(error)
+            raise EndpointError(f"cannot listen on {at.address}:{at.port}: {text}; choose another port") from error
+        listener.close()
+        await listener.wait_closed()
+        return f"port {at.port} is free to listen on, {who}"
 
     async def _listen(self) -> None:
         """Serve until cancelled; a port that is taken is waited for."""
@@ -155,6 +172,19 @@ class SftpListener:
         """Return what a user who was let in talks to; it calls `ended` at its end."""
         tell = partial(self._world.log.info, endpoint=self._listening.endpoint, user=name)
         return Session(self._users[name].box, tell, ended)
+
+
+async def _greets(host: str, port: int) -> bool:
+    """Return whether an SSH server of ours answers there."""
+    try:
+        async with asyncio.timeout(_GREETING):
+            reader, writer = await asyncio.open_connection(host, port)
+            try:
+                return (await reader.readline()).startswith(b"SSH-2.0-esb")
+            finally:
+                writer.close()
+    except (OSError, TimeoutError):
+        return False
 
 
 class _Door(asyncssh.SSHServer):
