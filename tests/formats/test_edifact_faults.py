@@ -59,6 +59,33 @@ def test_a_fault_is_named_and_answered(old: str, new: str, code: str, notes: lis
     assert "UCI+REF0001+5412345000013:14+4012345000009:14+7" in contrl
 
 
+@pytest.mark.parametrize(("old", "new", "code", "ucm"), [
+    ("UNH+1+", "UNH++", "set.number-bad", "UCM+0+ORDERS:D:96A:UN+4+12+UNH"),
+    ("UNH+1+", "UNH+123456789012345+", "set.number-bad", "UCM+0+ORDERS:D:96A:UN+4+12+UNH"),
+    ("+ORDERS:D:96A:UN", "+:D:96A:UN", "set.id", "UCM+1+XXXXXX:D:96A:UN+4+13+UNH"),
+    ("+ORDERS:D:96A:UN", "", "set.id", "UCM+1+XXXXXX:D:96A:UN+4+13+UNH"),
+    ("UNS+S", "UNS+X", "el.code", "UCM+1+ORDERS:D:96A:UN+4"),
+])  # fmt: skip
+def test_a_useless_header_and_a_code_that_is_none_are_answered(old: str, new: str, code: str, ucm: str):
+    parts = read(interchange(order("1", (old, new))))
+
+    assert code in codes(parts) and documents(parts) == []
+    (contrl,) = answers(parts)
+    assert ucm in contrl and ("UCD+12+2" in contrl) == (code == "el.code")
+    assert [part.error for part in read(next(part.body for part in parts if part.acknowledgment))] == [""]
+
+
+REPEATED = ["UCM+1+ORDERS:D:96A:UN+4", "UCS+2", "UCD+35+4", "UNT+6+1"]
+
+
+def test_too_many_repeats_are_told_with_their_occurrence():
+    later = interchange(order("1", ("+9'DTM", "+9*31'DTM")), una="UNA:+.?*'").replace("UNOC:3", "UNOC:4")
+
+    parts = read(later.replace("261121:0930", "20261121:0930"))
+
+    assert codes(parts) == ["el.repeats"] and answers(parts)[0][4:8] == REPEATED
+
+
 def test_all_faults_of_a_message_are_named_in_one_pass():
     bad = order("1", ("QTY+21:10:PCE", "QTY+21:ten:PIECES"), ("RFF+CT:4477", "RFF"), ("UNT+COUNT", "UNT+9"))
 
