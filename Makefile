@@ -17,7 +17,7 @@ $(VENV)/.ready: $(LOCK) pyproject.toml
 	@bash .ci/setup "$(PYTHON)" "$(VENV)" "$(LOCK)"
 	@touch $@
 
-servers: ## Install RabbitMQ, PostgreSQL and OpenSSH from Debian where they are missing (tests use private instances)
+servers: ## Install RabbitMQ, PostgreSQL, OpenSSH, Redis and Node from Debian where they are missing (tests use private instances)
 	@bash .ci/servers
 
 demo: setup ## Run the distributor's project against sandbox systems and check that nothing is lost or doubled
