@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from dataclasses import replace
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from esb.envelope import unpack
 from esb.errors import ChannelError, EsbError, StoreError
 from esb.message import derive
 from esb.testing.edi_kit import interchange, order
+from esb.testing.sandbox.documents import Line, Order, edifact
 
 FILES = {
     "endpoints/inbox.yaml": "type: http_in\nauth: none\npartner: acme\nformat: { type: x12, guide: x12/850 }\n",
@@ -213,3 +215,31 @@ async def test_the_ids_of_documents_derive_from_their_interchange(rigged: Any):
 
     assert derive(accepted.message_id, 1) not in {packet.id for packet in packets}
     assert len({packet.id for packet in packets}) == 2
+
+
+EDIFACT = FILES | {
+    "endpoints/inbox.yaml": FILES["endpoints/inbox.yaml"].replace("x12", "edifact").replace("850", "ORDERS"),
+    "routes/orders.yaml": "from: { endpoint: inbox, each: message, acknowledge: CONTRL }\nsteps: [to: erp]\n",
+}
+
+
+def hansa(*numbers: str, reference: str = "H101") -> bytes:
+    return edifact([Order(number, "C", (Line("00024", 3, Decimal("9.50")),)) for number in numbers], reference)
+
+
+async def test_edifact_interchanges_are_numbered_retransmitted_and_refused_alike(rigged: Any):
+    rig = await rigged(EDIFACT)
+    await rig.take(hansa("O1", "O2"), key="one")
+    (first,) = await bodies(rig, "delivery/out")
+    await rig.take(hansa("O1", "O2").replace(b"'", b"'\n"), key="two")
+    (again,) = await bodies(rig, "delivery/out")
+
+    taken = await rig.take(hansa("O1", "O3"), key="three")
+
+    (refused,) = await bodies(rig, "delivery/out")
+    assert (first, taken.bad > 0) == (again, True)
+    assert b"260302:0900+1'" in first
+    assert b"UCI+H101+5412345000013:14+4012345000009:14+7'" in first
+    assert b"260302:0900+2'" in refused
+    assert b"UCI+H101+5412345000013:14+4012345000009:14+4+26" in refused
+    assert await rig.ready("route/orders") == 2

@@ -259,7 +259,7 @@ class Memory:
     def forget(self, before: float) -> int:
         """Remove what bounds the twins of messages that are over; nothing that an open parked message needs."""
         needed = {row.message_id for row in self.parking.values() if row.state == "open"}
-        count = 0
+        count = self.book.forget(before)
         for table, over in self._expired(before, needed):
             for name in over:
                 del table[name]

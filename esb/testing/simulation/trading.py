@@ -145,6 +145,16 @@ class Book:
             self.batched[row.id] = (replace(row, packet=replace(row.packet, body=b"")), batch, "sent")
         return bool(members)
 
+    def forget(self, before: float) -> int:
+        """Remove interchanges whose window is over, and documents that left long ago; return how many."""
+        came = [name for name, one in self.arrived.items() if one.arrival.at + one.arrival.window <= before]
+        left = [name for name, (row, _, state) in self.batched.items() if state == "sent" and row.at < before]
+        for name in came:
+            del self.arrived[name]
+        for number in left:
+            del self.batched[number]
+        return len(came) + len(left)
+
     def depths(self) -> list[tuple[str, str, int, float]]:
         """Return what waits, by endpoint and kind."""
         rows = [row for row, _, state in self.batched.values() if state != "sent"]

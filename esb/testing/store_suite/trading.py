@@ -276,4 +276,28 @@ async def of_many_closers_one_closes(store: Store) -> None:
     assert sum(closed) == len(names) == 1
 
 
+@promise
+async def interchanges_are_known_as_long_as_their_window_and_no_longer(store: Store) -> None:
+    (first,) = await store.meet([arrival(window=DAY)])
+    await store.finish([first.base])
+
+    await store.forget(1000.0 + DAY - 1)
+    assert [one.state for one in await store.meet([arrival(owner="file-2.1", window=DAY)])] == ["again"]
+    await store.forget(1000.0 + DAY)
+    assert [one.state for one in await store.meet([arrival(owner="file-3.1", window=DAY)])] == ["new"]
+
+
+@promise
+async def what_waits_in_a_batch_is_never_forgotten_and_what_left_is(store: Store) -> None:
+    await store.collect([document("m1"), document("m2")])
+    (batch,) = await store.gather("acme-edi", 1, 0.0)
+    await store.close_batch(Closing(batch.id, 1500.0, ()))
+
+    assert await store.forget(9e9) >= 1
+
+    assert [row[2] for row in await store.collected()] == [1]
+    await store.collect([document("m1"), document("m2")])
+    assert [row[2] for row in await store.collected()] == [2]
+
+
 CHECKS = tuple(promise)
