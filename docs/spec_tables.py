@@ -16,7 +16,8 @@ from pydantic_core import PydanticUndefined
 from esb import specs
 from esb.formats.flat.spec import FlatRecords
 from esb.policies import FailurePolicy, Retry, Rule, spell
-from esb.routes.definition import PartnerSpec, ProjectSpec, RouteSpec, SettingsSpec
+from esb.routes.definition import ProjectSpec, RouteSpec, SettingsSpec
+from esb.routes.partner import PartnerSpec
 from esb.routes.parts import ENDPOINTS, FORMATS, TRANSFORMS
 from esb.specs import EndpointSpec, Entry, FormatSpec, Reference
 from esb.steps import STEPS

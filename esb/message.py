@@ -11,6 +11,8 @@ from typing import Any, Literal, TypeAlias
 from msgspec import UNSET, Struct, UnsetType
 from msgspec.structs import replace
 
+from esb.calendar import Calendar, deadline
+
 Document: TypeAlias = Any
 """A JSON-like value: dict, list, str, int, Decimal, bool or None. Never float: money passes through here."""
 
@@ -108,11 +110,18 @@ class Numbered(Struct, frozen=True):
 class Filing(Struct, frozen=True):
     """By what an outgoing interchange is found when the partner speaks of it. `within`: seconds it has to answer.
 
-    0 = nobody waits for an answer.
+    0 = nobody waits for an answer. `calendar`: only the partner's working time counts.
     """
 
     numbers: tuple[Numbered, ...]
     within: float = 0.0
+    calendar: Calendar | None = None
+
+    def due(self, now: float) -> float | None:
+        """Return when the answer to what leaves now should be there, or None."""
+        if not self.within:
+            return None
+        return now + self.within if self.calendar is None else deadline(self.calendar, now, self.within)
 
 
 class Send(Struct, frozen=True):

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, TypeAlias
 
+from esb.calendar import Calendar
 from esb.edge import Draft, Scanner
 from esb.envelope import Topology
 from esb.errors import FailureClass
@@ -130,7 +131,7 @@ class DeliveryPlan:
 class BatchPlan:
     """How documents for an endpoint leave together: when the first has waited `every` seconds, or `most` wait.
 
-    `draft` writes an interchange of a list of documents but for its numbers; `within` as in `Filing`.
+    `draft` writes an interchange of a list of documents but for its numbers; `within` and `calendar` as in `Filing`.
     """
 
     endpoint: str
@@ -140,6 +141,7 @@ class BatchPlan:
     format: str
     within: float = 0.0
     owner: str = ""
+    calendar: Calendar | None = None
 
 
 @dataclass(frozen=True, slots=True)

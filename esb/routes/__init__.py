@@ -6,8 +6,9 @@
 from __future__ import annotations
 
 from esb.routes.build import compile_plan, release_of
-from esb.routes.definition import From, Key, PartnerSpec, ProjectSpec, RouteSpec
+from esb.routes.definition import From, Key, ProjectSpec, RouteSpec
 from esb.routes.lint import check, lint
+from esb.routes.partner import PartnerSpec
 from esb.routes.project import Project, load, read_files
 from esb.routes.render import as_data, as_github, render, render_all, summary
 

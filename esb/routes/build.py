@@ -25,6 +25,7 @@ from esb.routes.outcome import acknowledge_to, effect_of, never_repeating
 from esb.routes.project import Project
 from esb.routes.replying import replies
 from esb.routes.rules.view import View
+from esb.specs import EndpointSpec
 
 
 def release_of(files: Mapping[str, bytes], engine: str = __version__) -> str:
@@ -155,7 +156,9 @@ class Builder:
     def delivery(self, name: str) -> DeliveryPlan:
         """Return how an endpoint is served."""
         spec = self.library.endpoint(name)
-        policy, effect = self.policy(spec.retry or self.project.spec.defaults.retry), effect_of(spec)
+        partner, defaults = self.project.partners.get(spec.partner), self.project.spec.defaults
+        named = spec.retry or (partner.retry if partner is not None else None) or defaults.retry
+        policy, effect = self.policy(named), effect_of(spec)
         return DeliveryPlan(
             endpoint=name,
             policy=never_repeating(policy) if effect == "never_repeat" else policy,
@@ -163,8 +166,13 @@ class Builder:
             concurrency=1 if spec.ordered else spec.concurrency,
             rate=None if replies(self.project, name) else spec.limit,  # there it counts what comes in
             ordered=spec.ordered,
-            owner=spec.owner or self.project.spec.defaults.owner,
+            owner=self.owner(spec),
         )
+
+    def owner(self, spec: EndpointSpec) -> str:
+        """Return who must act when an endpoint fails: whom it names, else its partner's owner, else the project's."""
+        partner = self.project.partners.get(spec.partner)
+        return spec.owner or (partner.owner if partner is not None else "") or self.project.spec.defaults.owner
 
     def batch(self, name: str) -> BatchPlan | None:
         """Return how documents for an endpoint leave together, or None if each leaves alone."""
@@ -179,7 +187,8 @@ class Builder:
             draft=interchanges.draft,
             format=interchanges.format,
             within=interchanges.within,
-            owner=spec.owner or self.project.spec.defaults.owner,
+            owner=self.owner(spec),
+            calendar=interchanges.calendar,
         )
 
     def batches(self) -> dict[str, BatchPlan]:

@@ -1,4 +1,4 @@
-"""The files that a person writes around the parts: a route, `esb.yaml`, a partner."""
+"""The files that a person writes around the parts: a route, `esb.yaml`."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BeforeValidator, ConfigDict, Discriminator, Field, Tag, model_validator
 from pydantic_core import PydanticCustomError
 
-from esb.formats.edi.overlay import Overlay
 from esb.policies import STANDARD, FailurePolicy
 from esb.specs import Duration, EndpointName, EventName, PolicyName, Size, Spec, Value
 from esb.steps import STEP
@@ -156,24 +155,3 @@ class ProjectSpec(Spec):
     )
     defaults: Defaults = Field(default_factory=Defaults, description="What holds where nothing else is said.")
     settings: SettingsSpec = Field(default_factory=SettingsSpec, description="How the process runs.")
-
-
-class Expect(Spec):
-    """What a partner owes us, and when it is late."""
-
-    ack: Duration | None = Field(
-        None, description="How soon they acknowledge what we send (997, 999, CONTRL), e.g. 24h; later it is overdue."
-    )
-
-
-class PartnerSpec(Spec):
-    """A trading partner: schemas/partners/NAME.yaml."""
-
-    model_config = ConfigDict(title="esb partner")
-    description: str = Field("", description="Who they are.")
-    owner: str = Field("", description="Who looks after this partner.")
-    ids: dict[str, str] = Field(default_factory=dict, description="How they call themselves: isa, gs, gln, as2.")
-    acknowledge_to: EndpointName | None = Field(None, description="The endpoint that gets our acknowledgments.")
-    expect: Expect | None = Field(None, description="What they owe us, and when it is late.")
-    edi: Overlay | None = Field(None, description="What is otherwise than in the EDI standards, for their endpoints.")
-    contacts: dict[str, str] = Field(default_factory=dict, description="Whom to ask, by subject.")

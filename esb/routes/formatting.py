@@ -18,8 +18,9 @@ from ruamel.yaml.scalarstring import DoubleQuotedScalarString, SingleQuotedScala
 from esb.errors import DefinitionError
 from esb.expressions import is_path
 from esb.reading import Document, read
-from esb.routes.definition import PartnerSpec, ProjectSpec, RouteSpec
+from esb.routes.definition import ProjectSpec, RouteSpec
 from esb.routes.explanations import BESIDE
+from esb.routes.partner import PartnerSpec
 from esb.routes.parts import ENDPOINTS, TRANSFORMS
 from esb.routes.project import PROJECT_FILE
 from esb.routes.walk import keys_of

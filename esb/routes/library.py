@@ -58,8 +58,11 @@ class Library:
         if draft is None:
             return None
         partner = self.project.partners.get(spec.partner)
-        within = partner.expect.ack if partner is not None and partner.expect is not None else None
-        return Interchanges(draft, made.name, within or 0.0, spec.batch is not None)
+        if partner is None:
+            return Interchanges(draft, made.name, batched=spec.batch is not None)
+        within = (partner.expect.ack if partner.expect is not None else None) or 0.0
+        calendar = partner.calendar.build() if partner.calendar is not None else None
+        return Interchanges(draft, made.name, within, spec.batch is not None, calendar)
 
     def _contract(self, name: str) -> Contract:
         file = self.project.places["contract"].get(name)

@@ -12,9 +12,10 @@ from pydantic import BaseModel, ValidationError
 
 from esb.errors import DefinitionError, Diagnostic, Place
 from esb.reading import Document, read
-from esb.routes.definition import PartnerSpec, ProjectSpec, RouteSpec
+from esb.routes.definition import ProjectSpec, RouteSpec
 from esb.routes.diagnose import almost_booleans, findings_of
 from esb.routes.nearest import listed, meant
+from esb.routes.partner import PartnerSpec
 from esb.routes.parts import ENDPOINTS, TRANSFORMS
 from esb.specs import EndpointSpec, TransformSpec
 

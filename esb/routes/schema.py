@@ -12,7 +12,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue
 from pydantic_core.core_schema import ModelSchema
 
 from esb.policies import POLICIES
-from esb.routes.definition import PartnerSpec, ProjectSpec, RouteSpec
+from esb.routes.definition import ProjectSpec, RouteSpec
+from esb.routes.partner import PartnerSpec
 from esb.routes.parts import ENDPOINTS, TRANSFORMS
 from esb.routes.project import Project
 from esb.routes.rules.view import View

@@ -115,7 +115,7 @@ class Batcher:
         message = self._message(batch, good[0], written, moment)
         packet = await check_in(self._bus.store, message, pack(message), self._bus.limits.claim_bytes)
         address = f"delivery/{self._endpoint}"
-        filing = Filing(written.numbers, self._plan.within)
+        filing = Filing(written.numbers, self._plan.within, self._plan.calendar)
         filed = await file_away(self._bus.store, message, address, filing, now)
         others = f" with {len(good) - 1} others" if len(good) > 1 else ""
         text = f"{label(filed[0]) if filed else batch.kind} to {self._endpoint}{others}"

@@ -26,7 +26,7 @@ async def file_away(
             packet=packet,
             at=now,
             answers=answers,
-            due=now + filing.within if one.owed and filing.within else None,
+            due=filing.due(now) if one.owed else None,
             state="open" if one.owed and filing.within else "kept",
         )
         for one in filing.numbers

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Protocol, TypeAlias,
 
 from pydantic import Discriminator, Field, Tag, create_model
 
+from esb.calendar import Calendar
 from esb.edge import Draft
 from esb.message import BusinessKey, Document, Message
 from esb.ports import Contract, Step, Transform
@@ -28,13 +29,15 @@ class Interchanges:
     """How an endpoint gets documents: as interchanges with control numbers of their own.
 
     `draft` writes all but the numbers, dated by a moment where the document is not. `within`: seconds in which the
-    partner has to acknowledge; 0 = nobody waits. `batched`: documents wait for others of their kind first.
+    partner has to acknowledge, of working time where there is a `calendar`; 0 = nobody waits. `batched`: documents
+    wait for others of their kind first.
     """
 
     draft: Callable[[Document, datetime], Draft]
     format: str
     within: float = 0.0
     batched: bool = False
+    calendar: Calendar | None = None
 
 
 class Resources(Protocol):

@@ -104,7 +104,7 @@ def _numbered(message: Message, name: str, path: str, interchanges: Interchanges
         numbers = yield Ask("numbers", name, {"scopes": draft.wants}, stateful=True)
     written = draft.write(numbers)
     sent = message.with_body(written.body, interchanges.format).with_headers(written.headers)
-    return Send(f"delivery/{name}", sent, path, Filing(written.numbers, interchanges.within))
+    return Send(f"delivery/{name}", sent, path, Filing(written.numbers, interchanges.within, interchanges.calendar))
 
 
 def _collected(message: Message, name: str, path: str, interchanges: Interchanges) -> Send:
