@@ -26,7 +26,7 @@ TEXTS = ("", "", "A", "AB", "12", "-5", "1.5", ".5", "5.", "+1", "20261121", "20
 def test_what_is_accepted_has_no_flaw_and_what_has_no_flaw_is_accepted(version: str):
     words, chance = dictionary(version), Random(version)
     maker = Maker(chance)
-    for tag in sorted(words.tags):
+    for tag in sorted(words.tags - {"BIN", "BDS"}):  # their data is not written
         segment = words.segment(tag)
         accept = acceptor(segment, MARKS)
         writer = SegmentWriter(segment, MARKS, lambda text: text)
@@ -48,7 +48,7 @@ def test_what_is_accepted_has_no_flaw_and_what_has_no_flaw_is_accepted(version: 
 
 def test_every_segment_that_a_generator_makes_is_accepted():
     words, maker = dictionary("004010"), Maker(Random(1))
-    for tag in sorted(words.tags):
+    for tag in sorted(words.tags - {"BIN", "BDS"}):  # their data is not written
         segment = words.segment(tag)
         accept = acceptor(segment, MARKS)
         writer = SegmentWriter(segment, MARKS, lambda text: text)

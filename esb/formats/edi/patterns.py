@@ -236,6 +236,8 @@ def _simple(element: Element, banned: str, marks: Marks) -> str:
         return rf"\d\d{_DAY}" if most == 6 else rf"(?:\d\d)?\d\d{_DAY}" if least == 6 else rf"\d{{4}}{_DAY}"
     if kind == "TM":
         return r"(?:[01]\d|2[0-3])[0-5]\d" + {4: "", 6: r"[0-5]\d"}.get(most, r"(?:[0-5]\d(?:\d{1,2})?)?")
+    if kind == "B":
+        return "(?:[0-9a-f]{2})+"
     digits = r"\d" if kind == "a" else ""
     return rf"[^{re.escape(banned)}{digits}\x00-\x1f{_foreign(marks)}]{{{least},{most}}}+"
 

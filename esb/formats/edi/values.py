@@ -36,6 +36,8 @@ def fault_of(element: Element, value: str, decimal: str = ".") -> tuple[str, str
     elif kind != "AN" and (fault := _shape(kind, value)) is not None:
         return fault
     size = sum(char.isdigit() for char in value) if kind not in ("AN", "ID", "an", "a", "B") else len(value)
+    if kind == "B":
+        size //= 2  # binary data stands in documents as hexadecimal digits
     if size < element.least:
         return "el.short", f"has {size} characters, at least {element.least} are needed"
     if size > element.most:
@@ -118,6 +120,8 @@ def write(element: Element, value: Any) -> str:
         FormatError: A value of another kind (an object, a text that is no number or date).
     """
     kind = element.type
+    if kind == "B":
+        raise FormatError(f"{element.title} (element {element.id}) is binary data, which is read but not written")
     if kind in ("R", "n") or (kind[0] == "N" and kind[1:].isdigit()):
         return _write_number(element, value)
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):

@@ -18,6 +18,8 @@ _RANGE = 900_000_000
 """Interchange numbers from here on answer; those below are for what the house sends of its own."""
 
 
+_FIRST_999 = "005010"
+
 _SET = re.compile(r"[A-Z0-9]{3}", re.ASCII)
 _SET_NUMBER = re.compile(r"[ -~]{4,9}", re.ASCII)
 _GUIDE = re.compile(r"[ -~]{1,35}", re.ASCII)
@@ -85,7 +87,7 @@ def _notes(found: Sequence[Fault], writer: Writer, new: bool) -> Iterator[str]:
         if meaning is None or meaning.level not in ("segment", "element"):
             continue
         code = meaning.x12_999 if new else meaning.x12
-        place = (_tag(fault), str(fault.segment), fault.loop[:6] if new else fault.loop[:4])
+        place = (_tag(fault), str(min(fault.segment, 999_999)), fault.loop[:6] if new else fault.loop[:4])
         if meaning.level == "segment":
             yield writer.segment(segment_tag, *place, code)
             last = None
@@ -106,8 +108,8 @@ def _set_code(fault: Fault, new: bool) -> str:
 
 def _where(fault: Fault, writer: Writer) -> str:
     """Return AK401: the element, its component, and (from 005010) which repetition it is."""
-    repetition = str(fault.repetition) if fault.repetition > 1 and writer.repeats else ""
-    parts = [str(fault.element), str(fault.component or ""), repetition]
+    repetition = str(min(fault.repetition, 9999)) if fault.repetition > 1 and writer.repeats else ""
+    parts = [str(min(fault.element, 99)), str(min(fault.component, 99) or ""), repetition]
     return writer.component.join(parts).rstrip(writer.component)
 
 
@@ -132,8 +134,10 @@ def acknowledgment(interchange: Interchange, group: Group, kind: str) -> Part:
     writer, gs = Writer(interchange), group.gs
     version = _sound(gs[7], _VERSION, "004010")
     answered_number = _sound(gs[5], _GROUP_NUMBER, "0")
+    # there is no 999 before 005010: one that answers an older group is of that version, AK103 is the group's
+    own = max(version, _FIRST_999) if kind == "999" else version
     body = [
-        writer.segment("ST", kind, "0001", version if kind == "999" else ""),
+        writer.segment("ST", kind, "0001", own if kind == "999" else ""),
         writer.segment("AK1", _sound(gs[0], _TWO, "ZZ"), answered_number, version if kind == "999" else ""),
         group.refusal.getvalue() if group.refused else group.answer.getvalue(),
         _verdict(group, writer),
@@ -145,7 +149,7 @@ def acknowledgment(interchange: Interchange, group: Group, kind: str) -> Part:
     content = "".join(body)
 
     def write(number: str, control: str) -> str:
-        head = writer.segment("GS", "FA", *parties, day, time, control, "X", version)
+        head = writer.segment("GS", "FA", *parties, day, time, control, "X", own)
         tail = writer.segment("GE", "1", control) + _iea(writer, number)
         return "".join([isa(interchange, number), head, content, tail])
 
