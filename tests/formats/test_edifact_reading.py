@@ -355,3 +355,13 @@ def test_an_interchange_that_came_again_gives_nothing_and_another_under_its_numb
     assert [*again.feed(PLAIN.encode()), *again.end()] == []
     parts = [*another.feed(PLAIN.encode()), *another.end()]
     assert documents(parts) == [] and "UCI+REF0001+5412345000013:14+4012345000009:14+4+26+UNB" in answers(parts)[0]
+
+
+@pytest.mark.parametrize("hostile", [
+    "UNB+" * 3000, "UNA" * 3000, PLAIN[:200] + "'" * 3000, PLAIN[:200] + "?'" * 3000, PLAIN[:200] + "UNO+1+1:1+1+5'" * 300,
+])  # fmt: skip
+def test_what_is_meant_to_tire_a_reader_ends_in_few_exceptions(hostile: str):
+    parts = read(hostile, 100)
+
+    assert any(part.error for part in parts) and len(parts) < 650
+    assert sum(len(part.findings) for part in parts) < 1300

@@ -11,7 +11,7 @@ from msgspec import Struct
 from esb.formats.edi.binder import NODES, Scopes
 from esb.formats.edi.control import Numbers
 from esb.formats.edi.diagnosis import flaws
-from esb.formats.edi.faults import Fault
+from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.grammar import Segment
 from esb.formats.edi.machine import (
     CUT,
@@ -203,7 +203,9 @@ class Walk:
                 self.failed = True
         if len(self.faults) >= self.limits.faults:
             self.untold += 1
-            return
+            if severity != "error" or errors(self.faults[-1:]):
+                return
+            self.faults.pop()  # an error is told behind any number of warnings
         offset, at = detail.pop("place", None) or self._locate(self._index)
         detail = {"segment": self.count, **detail}
         fault = Fault(code, text, severity, offset, at, *self.context, **detail)

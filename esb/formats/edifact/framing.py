@@ -22,6 +22,9 @@ from esb.formats.edifact.service import HEAD, Head, find_terminator, head, relea
 WINDOW = 1 << 18
 """Bytes that are cut into segments at once."""
 
+_SEEKING = 1 << 12
+"""Bytes that are looked at at once while there is no interchange."""
+
 _IGNORED = re.compile("(?:[ \\t\\r\\n\\f\\v\\x00\\x1a]|\u00ef\u00bb\u00bf)*")
 _BEGIN = re.compile(r"UNB[+\x1d]|UNA[^A-Za-z0-9]{2}")
 _KEPT = 4096
@@ -70,12 +73,16 @@ class Framer:
 
     def feed(self, data: bytes, final: bool = False) -> Iterator[Event]:
         """Give what is complete, in order."""
-        for at in range(0, len(data), WINDOW) or (0,):
-            piece = self._latin(data[at : at + WINDOW], final)
+        at = 0
+        while at < len(data) or not at:
+            # what is no interchange is looked at in small pieces: each step through it copies the rest
+            size = WINDOW if self._head is not None else _SEEKING
+            piece = self._latin(data[at : at + size], final and at + size >= len(data))
             if self._wrapped:
                 piece = piece.replace("\r", "").replace("\n", "")
             self._text += piece
             yield from self._cut(False)
+            at += size
         if final:
             yield from self._cut(True)
             if self._junk is not None:
@@ -126,12 +133,12 @@ class Framer:
         found = head(self._text[:HEAD], final, self._encoding) if final or len(self._text) >= HEAD else None
         if found is None:
             return None
+        if isinstance(found, str):
+            self._junk = self._junk or Junk("", 0, self._offset, self._line, found)
+            self._waste(3)
+            return []
         out: list[Event] = [self._junk] if self._junk is not None else []
         self._junk = None
-        if isinstance(found, str):
-            self._junk = Junk("", 0, self._offset, self._line, found)
-            self._waste(3)
-            return out
         place, raw = (self._offset, self._line), self._text[: found.length]
         self._open(found)
         self._skip(found.length)

@@ -10,7 +10,7 @@ from esb.formats.edi.patterns import Marks
 from esb.formats.edifact.service import FILLER, shield
 
 _KEPT = 4096
-_PATIENCE = 1 << 19
+_PATIENCE = 1 << 16
 """Characters behind the end that was said in which the true one is looked for."""
 _TRAILER = 600
 
