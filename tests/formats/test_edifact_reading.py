@@ -358,7 +358,8 @@ def test_an_interchange_that_came_again_gives_nothing_and_another_under_its_numb
 
 
 @pytest.mark.parametrize("hostile", [
-    "UNB+" * 3000, "UNA" * 3000, PLAIN[:200] + "'" * 3000, PLAIN[:200] + "?'" * 3000, PLAIN[:200] + "UNO+1+1:1+1+5'" * 300,
+    "UNB+" * 3000, "UNA" * 3000, PLAIN[:200] + "'" * 3000, PLAIN[:200] + "?'" * 3000,
+    PLAIN[:200] + "UNO+1+1:1+1+5'" * 300,
 ])  # fmt: skip
 def test_what_is_meant_to_tire_a_reader_ends_in_few_exceptions(hostile: str):
     parts = read(hostile, 100)
