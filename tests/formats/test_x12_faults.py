@@ -37,6 +37,11 @@ FAULTS = [
     ("SE*11*0001", "SE*11*0002", "set.number", [], "3"),
     ("CTT*2", "CTT*3", "set.check", [], "5"),
     ("SE*11*0001~", "", "set.no-trailer", [], "2"),
+    ("SE*11*0001", "SE*11*1", "set.number", [], "3"),
+    ("*92*0042", "*92*0042*35*EA*9", "el.too-many", ["AK3*N1*4*N1*8", "AK4*7**3*9"], "5"),
+    ("REF*DP*038", "REF*DP*038**ZZ>1>ZZ>2>ZZ>3>ZZ", "el.components", ["AK3*REF*3**8", "AK4*4>7**3"], "5"),
+    ("REF*DP*038", "REF*DP*038**>1", "el.missing", ["AK3*REF*3**8", "AK4*4>1*128*1"], "5"),
+    ("REF*DP*038", "REF*DP*038**ZZ>1>ZZ", "el.needed", ["AK3*REF*3**8", "AK4*4>4*127*2"], "5"),
     ("ST*850*", "ST*899*", "set.unsupported", [], "1"),
     ("ST*850*", "ST*8?0*", "set.id", [], "6"),
 ]
@@ -60,6 +65,33 @@ def test_a_fault_is_named_and_answered(old: str, new: str, code: str, notes: lis
     name = {"set.unsupported": "899", "set.id": "000"}.get(code, "850")
     assert ack[ack.index(f"AK2*{name}*0001") + 1 : ack.index("AK2*850*0008")] == [*notes, f"AK5*R*{verdict}"]
     assert ack[-4].startswith("AK9*P*3*3*2")
+
+
+IN_999 = {"el.components": {"*3": "*13"}}
+"""What a 999 calls otherwise than a 997; everything else has the same codes."""
+
+
+@pytest.mark.parametrize(("old", "new", "code", "notes", "verdict"), FAULTS)
+def test_a_999_says_the_same_in_its_own_segments(old: str, new: str, code: str, notes: list[str], verdict: str):
+    bad = order("0001", (old, new))
+    count = bad.count("~") if code not in ("set.count", "set.no-trailer") else 11
+    text = interchange(bad.replace("SE*11*", f"SE*{count}*"), order("0008"), version="005010")
+
+    (ack,) = answers(read(text.replace("*U*00401*", "*^*00501*"), acknowledge="999"))
+
+    said = ack[ack.index("AK2*850*0008") - len(notes) - 1 : ack.index("AK2*850*0008")]
+    wanted = [note.replace("AK3", "IK3").replace("AK4", "IK4") for note in notes]
+    wanted = [
+        note[:-2] + IN_999[code][note[-2:]] if code in IN_999 and note[-2:] in IN_999[code] else note for note in wanted
+    ]
+    assert said == [*wanted, f"IK5*R*{verdict}"]
+
+
+def test_a_number_that_is_none_is_the_sets_own_fault():
+    parts = read(interchange(order("0001", ("ST*850*0001", "ST*850*1"), ("SE*11*0001", "SE*11*1"))))
+
+    assert codes(parts)[0] == "set.number-bad"
+    assert "AK2*850*0000" in answers(parts)[0] and "AK5*R*7" in answers(parts)[0][5]
 
 
 def test_29_february_is_a_day_when_it_is_one():
@@ -125,6 +157,7 @@ def test_a_tolerated_fault_is_noted_and_the_document_goes_on():
         ("GE*1*7", "GE*1*8", "grp.number", "AK9*E*1*1*1*4"),
         ("GE*1*7~", "", "grp.no-trailer", "AK9*E*1*1*1*3"),
         ("*7*X*", "*seven*X*", "grp.number-bad", "AK9*E*1*1*1*6"),
+        ("GS*PO*", "GS*?*", "grp.unsupported", "AK9*E*1*1*1*1"),
     ],
 )
 def test_a_fault_of_the_group_is_an_exception_beside_its_documents(old: str, new: str, code: str, ak9: str):

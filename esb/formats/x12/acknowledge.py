@@ -43,6 +43,7 @@ class Writer:
 
     def __init__(self, interchange: Interchange) -> None:
         self.component = interchange.marks.component
+        self._forbidden = frozenset(interchange.marks.element + self.component + interchange.marks.terminator)
         self.repeats = interchange.isa[11] >= "00501"
         self._mark, self._term = interchange.marks.element, interchange.marks.terminator + interchange.newline
 
@@ -61,7 +62,8 @@ class Writer:
     def safe(self, value: str) -> str:
         """Return a bad value as AK404 can quote it, or nothing: at most 99 characters, no separator or control."""
         quoted = value[:99]
-        return quoted if quoted.isprintable() and quoted.isascii() and self._mark not in quoted else ""
+        plain = quoted.isprintable() and quoted.isascii() and self._forbidden.isdisjoint(quoted)
+        return quoted if plain else ""
 
 
 def set_segments(verdict: Verdict, writer: Writer, kind: str, detail: bool = True) -> str:

@@ -138,6 +138,8 @@ class Transaction:
         walk = self.walk
         if proper and walk.trailer != ["SE", str(walk.count), self.number]:
             self._note("SE", se_faults(walk.trailer, walk.count, self.number), walk.trailer)
+        if any(fault.code == "set.number-bad" for fault in walk.faults):
+            walk.faults = [fault for fault in walk.faults if fault.tag != "SE" or fault.code == "set.count"]
         walk.close()
         if not proper:
             walk.fault("set.no-trailer", f"set {self.number[:20] or '?'} ends without SE", tag="SE")
