@@ -144,14 +144,18 @@ class Builder:
         )
 
     def intake_format(self, spec: RouteSpec) -> Format:
-        """Return the format that reads for a route: that of its endpoint, making the acknowledgment it asks for."""
+        """Return the format that reads for a route: that of its endpoint, making the acknowledgment it asks for.
+
+        A route that asks for none gets none made: the answer to 250,000 sets would be held until they have all come.
+        """
         origin = spec.from_
         assert origin is not None
         name = origin.endpoint or ""
         given = self.library.format_spec(name)
-        if origin.acknowledge is None or not hasattr(given, "acknowledge"):
+        if not hasattr(given, "acknowledge"):
             return self.library.format(name)
-        return given.model_copy(update={"acknowledge": origin.acknowledge.kind.lower()}).build(self.project.files)
+        kind = origin.acknowledge.kind.lower() if origin.acknowledge is not None else "none"
+        return given.model_copy(update={"acknowledge": kind}).build(self.project.files)
 
     def delivery(self, name: str) -> DeliveryPlan:
         """Return how an endpoint is served."""
