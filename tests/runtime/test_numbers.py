@@ -7,6 +7,8 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+import pytest
+
 from esb.envelope import Addressed, pack, unpack
 from esb.errors import StoreError
 from esb.message import Message, Scope
@@ -25,6 +27,15 @@ INVOICE = {
     "lines": [{"line": "1", "qty": 1, "unit": "EA", "price": 2}],
     "total": {"total": 2},
     "totals": {"lines": 1},
+}
+INVOIC = {
+    "invoice": {"type": "380", "number": "I1"},
+    "dates": {"document": {"value": "20261121", "format": "102"}},
+    "parties": {"buyer": {"id": "5412345000013"}},
+    "currencies": [{"usage": "2", "code": "EUR", "qualifier": "4"}],
+    "lines": [{"line": "1", "id": "24", "type": "SA", "quantities": {"invoiced": {"qty": 1}}}],
+    "section": {"section": "S"},
+    "totals": {"amount_due": {"amount": 2}},
 }
 GROUP = Scope("x12", "group", "HOUSE", "ACME", "IN")
 
@@ -102,6 +113,21 @@ async def test_what_left_is_filed_with_its_bytes_and_the_time_by_which_it_must_b
     assert await rig.bus.store.get(unpack(row.packet)[0].body.digest) == body
     rows = await rig.bus.store.filed(FiledFilter(message_ids=(name,)))
     assert {(one.scope.level, one.state) for one in rows} == {("group", "open"), ("interchange", "kept")}
+
+
+@pytest.mark.parametrize("format_", ["x12, guide: x12/810", "edifact, guide: edifact/INVOIC"])
+async def test_derived_numbers_ask_no_counter_and_what_bears_them_is_filed_too(rigged: Any, format_: str):
+    endpoint = FILES["endpoints/erp.yaml"].replace("x12, guide: x12/810", f"{format_}, numbers: derived")
+    rig = await rigged(FILES | {"endpoints/erp.yaml": endpoint.replace("receiver:", "wants_contrl: true, receiver:")
+                                if "edifact" in format_ else endpoint})  # fmt: skip
+    await publish(rig, message("m1", INVOIC if "edifact" in format_ else INVOICE))
+    await rig.work(rig.router())
+
+    (raw,) = (await sent(rig)).values()
+    rows = await rig.bus.store.filed(FiledFilter(state="open"))
+
+    assert str(rows[0].number).encode() in raw
+    assert list(await rig.bus.store.counters()) == []
 
 
 async def test_a_store_that_fails_before_filing_lets_nothing_leave(rigged: Any):

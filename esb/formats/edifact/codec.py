@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from esb.edge import Draft
 from esb.errors import DefinitionError, FormatError
 from esb.formats.characters import Encoding
+from esb.formats.edi.derived import DerivedDraft
 from esb.formats.edi.faults import MEANINGS
 from esb.formats.edi.walker import Limits
 from esb.formats.edifact.framing import Framer
@@ -95,7 +96,7 @@ class EdifactFormat:
         self.duplicates, self.resolve = spec.duplicates, spec.resolve
         self._writer = Writer(spec.envelope, library.machine) if spec.envelope is not None else None
         self.numbered = spec.numbers == "store"
-        self.draft = self._draft if self._writer is not None and self.numbered else None
+        self.draft = self._draft if self._writer is not None else None
 
     def reader(self, each: str | None = None) -> Reader:
         """Return a reader that gives one document for each message, or for each of its lines.
@@ -148,4 +149,7 @@ class EdifactFormat:
         """Return the interchange of a document, or of a list of them, but for its references. Raises FormatError."""
         assert self._writer is not None
         documents = document if isinstance(document, list) else [document]
-        return self._writer.draft(documents, self.library.only, moment)
+        if self.numbered:
+            return self._writer.draft(documents, self.library.only, moment)
+        draft = self._writer.draft(documents, self.library.only)
+        return DerivedDraft(draft, draft.derived)

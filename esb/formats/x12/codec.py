@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from esb.edge import Draft
 from esb.errors import DefinitionError, FormatError
 from esb.formats.characters import Encoding
+from esb.formats.edi.derived import DerivedDraft
 from esb.formats.edi.faults import MEANINGS
 from esb.formats.edi.overlay import STRICT
 from esb.formats.edi.walker import Limits
@@ -19,7 +20,7 @@ from esb.formats.x12.library import Library
 from esb.formats.x12.options import Options
 from esb.formats.x12.reader import X12Reader
 from esb.formats.x12.scanner import X12Scanner
-from esb.formats.x12.writer import Envelope, Writer
+from esb.formats.x12.writer import Envelope, Writer, derived
 from esb.message import Document
 from esb.ports import Format, Reader
 from esb.specs import Duration, FormatSpec, PartnerName, Size
@@ -88,7 +89,7 @@ class X12Format:
         self.duplicates, self.resolve = spec.duplicates, spec.resolve
         self._writer = Writer(spec.envelope, library.machine) if spec.envelope is not None else None
         self.numbered = spec.numbers == "store"
-        self.draft = self._draft if self._writer is not None and self.numbered else None
+        self.draft = self._draft if self._writer is not None else None
 
     def reader(self, each: str | None = None) -> Reader:
         """Return a reader that gives one document for each transaction set, or for each of its lines.
@@ -140,4 +141,6 @@ class X12Format:
         """Return the interchange of a document, or of a list of them, but for its numbers. Raises FormatError."""
         assert self._writer is not None
         documents = document if isinstance(document, list) else [document]
-        return self._writer.draft(documents, self.library.only, moment)
+        if self.numbered:
+            return self._writer.draft(documents, self.library.only, moment)
+        return DerivedDraft(self._writer.draft(documents, self.library.only), derived(documents))

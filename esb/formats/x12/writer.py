@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import Field
 
 from esb.errors import FormatError
+from esb.formats.edi.derived import DerivedDraft
 from esb.formats.edi.faults import errors
 from esb.formats.edi.grammar import Element, Guide
 from esb.formats.edi.machine import Machine
@@ -73,9 +74,7 @@ class Writer:
 
     def interchange(self, documents: list[Any], default: str) -> bytes:
         """Return one interchange with numbers that its content has always; otherwise as `draft`."""
-        control = _derived(repr(documents))
-        draft = self.draft(documents, default)
-        return draft.write([control, *range(control, control + len(draft.wants))]).body
+        return DerivedDraft(self.draft(documents, default), derived(documents)).write(()).body
 
     def draft(self, documents: list[Any], default: str, moment: datetime | None = None) -> Draft:
         """Return the interchange but for its numbers, with documents in groups by type.
@@ -207,6 +206,6 @@ def _control(given: Any, name: str) -> int:
     return number
 
 
-def _derived(content: str) -> int:
-    """Return a control number that derives from the content."""
-    return int.from_bytes(blake2b(content.encode(), digest_size=8).digest()) % _DERIVED + 1
+def derived(documents: list[Any]) -> int:
+    """Return a control number that these documents always have."""
+    return int.from_bytes(blake2b(repr(documents).encode(), digest_size=8).digest()) % _DERIVED + 1
