@@ -187,6 +187,14 @@ leases = Table(
     Column("until", Double, nullable=False),
 )
 
+marks = Table(
+    "esb_marks",
+    metadata,
+    Column("name", Id, primary_key=True),
+    Column("at", Double, nullable=False),
+    Column("value", LargeBinary, nullable=False),
+)
+
 numbers = Table(
     "esb_numbers",
     metadata,

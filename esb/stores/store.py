@@ -28,6 +28,7 @@ from esb.stores import (
     intake_keys,
     journal,
     ledger,
+    marks,
     migrate,
     numbers,
     parking,
@@ -188,6 +189,12 @@ class SqlStore:
 
     async def lease(self, name: str, owner: str, now: float, ttl: float) -> bool:
         return await self._write(partial(blobs.lease, name=name, owner=owner, now=now, ttl=ttl))
+
+    async def remember(self, name: str, value: bytes) -> None:
+        await self._write(partial(marks.remember, name=name, value=value, at=self._now()))
+
+    async def recall(self, name: str) -> bytes | None:
+        return await self._read(partial(marks.recall, name=name))
 
     async def forget(self, before: float, history: float | None = None) -> int:
         """Remove what is older than `before` (POSIX time); return the rows removed.

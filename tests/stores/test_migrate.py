@@ -60,7 +60,7 @@ async def test_an_older_schema_is_refused_with_the_command_that_mends_it(fresh: 
     monkeypatch.setattr(migrate, "head", lambda: "9998")
     store = open_store(fresh)
 
-    with pytest.raises(StoreError, match="revision 0002, this esb needs 9998; run `esb store upgrade`"):
+    with pytest.raises(StoreError, match="revision 0003, this esb needs 9998; run `esb store upgrade`"):
         await store.open()
     await store.close()
 

@@ -76,6 +76,7 @@ class Memory:
     blobs: dict[str, bytes] = field(default_factory=dict)
     releases: dict[str, Bundle] = field(default_factory=dict)
     leases: dict[str, tuple[str, float]] = field(default_factory=dict)
+    marks: dict[str, bytes] = field(default_factory=dict)
     book: Book = field(default_factory=Book)
     _numbers: int = 0
 

@@ -126,6 +126,13 @@ class SimulatedStore(SimulatedTrading):
         taken: bool = await self._call(lambda: self.memory.lease(name, owner, now, ttl))
         return taken
 
+    async def remember(self, name: str, value: bytes) -> None:
+        await self._call(lambda: self.memory.marks.__setitem__(name, value))
+
+    async def recall(self, name: str) -> bytes | None:
+        found: bytes | None = await self._call(lambda: self.memory.marks.get(name))
+        return found
+
     async def forget(self, before: float, history: float | None = None) -> int:
         removed: int = await self._call(lambda: self.memory.forget(before))
         return removed

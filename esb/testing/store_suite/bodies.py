@@ -1,4 +1,4 @@
-"""Checks of `Blobs`: bodies, releases, leases."""
+"""Checks of `Blobs`: bodies, releases, leases, marks."""
 
 # ruff: noqa: D103 - the name of a check is its sentence
 from __future__ import annotations
@@ -79,6 +79,33 @@ async def one_of_many_that_want_a_lease_at_once_gets_it(store: Store) -> None:
     got = await asyncio.gather(*(store.lease("poll", f"worker-{n}", now=100.0, ttl=30.0) for n in range(12)))
 
     assert got.count(True) == 1
+
+
+@promise
+async def an_owner_gives_a_lease_back_by_taking_it_for_no_time(store: Store) -> None:
+    await store.lease("poll", "a", now=100.0, ttl=30.0)
+    await store.lease("poll", "a", now=101.0, ttl=0.0)
+
+    assert await store.lease("poll", "b", now=101.0, ttl=30.0)
+
+
+@promise
+async def what_is_remembered_last_under_a_name_is_recalled(store: Store) -> None:
+    await store.remember("poll/shop", b"1")
+    await store.remember("poll/shop", b"\x00\xff")
+    await store.remember("poll/other", b"")
+
+    assert await store.recall("poll/shop") == b"\x00\xff"
+    assert await store.recall("poll/other") == b""
+    assert await store.recall("poll") is None
+
+
+@promise
+async def what_is_remembered_is_never_forgotten(store: Store) -> None:
+    await store.remember("poll/shop", b"1")
+    await store.forget(1e12, 1e12)
+
+    assert await store.recall("poll/shop") == b"1"
 
 
 CHECKS = tuple(promise)
