@@ -43,6 +43,11 @@ def test_many_inputs_take_no_more_memory_than_few():
     assert resident() - before < 40_000
 
 
+@pytest.mark.parametrize("seed", [236_983])
+def test_what_once_failed_does_not_fail_again(seed: int):
+    fuzz(SAMPLES, range(seed, seed + 1))
+
+
 def test_an_input_follows_from_its_seed_alone():
     assert case(SAMPLES, 17) == case(SAMPLES, 17) != case(SAMPLES, 18)
     assert len({case(SAMPLES, seed)[1] for seed in range(300)}) > 290

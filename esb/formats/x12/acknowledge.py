@@ -24,6 +24,7 @@ _SET = re.compile(r"[A-Z0-9]{3}", re.ASCII)
 _SET_NUMBER = re.compile(r"[ -~]{4,9}", re.ASCII)
 _GUIDE = re.compile(r"[ -~]{1,35}", re.ASCII)
 _VERSION = re.compile(r"\d{6}[A-Z0-9]{0,6}", re.ASCII)
+_COUNT = re.compile(r"\d{1,6}", re.ASCII)
 _GROUP_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _TWO = re.compile(r"[A-Z0-9]{2}", re.ASCII)
 _DAY = re.compile(r"\d{8}", re.ASCII)
@@ -69,7 +70,8 @@ class Writer:
 def set_segments(verdict: Verdict, writer: Writer, kind: str, detail: bool = True) -> str:
     """Return AK2 … AK5 (997) or AK2 IK3 … IK5 (999) for one transaction set; without `detail` no AK3 and AK4."""
     new = kind == "999"
-    plain = not verdict.guide and verdict.number.isalnum() and 4 <= len(verdict.number) <= 9
+    number = verdict.number
+    plain = not verdict.guide and number.isalnum() and number.isascii() and 4 <= len(number) <= 9
     if verdict.code == "A" and plain and len(verdict.set) == 3 and verdict.set.isalnum():
         return writer.accepted(verdict.set, verdict.number, kind)
     name, number = _sound(verdict.set, _SET, "000"), _sound(verdict.number, _SET_NUMBER, "0000")
@@ -138,22 +140,25 @@ def acknowledgment(interchange: Interchange, group: Group, kind: str) -> Part:
     answered_number = _sound(gs[5], _GROUP_NUMBER, "0")
     # there is no 999 before 005010: one that answers an older group is of that version, AK103 is the group's
     own = max(version, _FIRST_999) if kind == "999" else version
+    answer = group.refusal if group.refused else group.answer
     body = [
-        writer.segment("ST", kind, "0001", own if kind == "999" else ""),
-        writer.segment("AK1", _sound(gs[0], _TWO, "ZZ"), answered_number, version if kind == "999" else ""),
-        group.refusal.getvalue() if group.refused else group.answer.getvalue(),
-        _verdict(group, writer),
+        writer.segment("ST", kind, "0001", own if kind == "999" else "").encode("latin-1"),
+        writer.segment("AK1", _sound(gs[0], _TWO, "ZZ"), answered_number, version if kind == "999" else "").encode(
+            "latin-1"
+        ),
+        answer.getvalue(),
+        _verdict(group, writer).encode("latin-1"),
     ]
-    count = sum(part.count(interchange.marks.terminator) for part in body) + 1
-    body.append(writer.segment("SE", str(count), "0001"))
+    answer.close()
+    count = sum(part.count(interchange.marks.terminator.encode("latin-1")) for part in body) + 1
+    content = b"".join([*body, writer.segment("SE", str(count), "0001").encode("latin-1")])
     day, time = _sound(gs[3], _DAY, "20000101"), _sound(gs[4], _TIME, "0000")
     parties = tuple(_sound(party, _PARTY, "UNKNOWN") for party in (gs[2], gs[1]))
-    content = "".join(body)
 
-    def write(number: str, control: str) -> str:
-        head = writer.segment("GS", "FA", *parties, day, time, control, "X", own)
+    def write(number: str, control: str) -> bytes:
+        head = isa(interchange, number) + writer.segment("GS", "FA", *parties, day, time, control, "X", own)
         tail = writer.segment("GE", "1", control) + _iea(writer, number)
-        return "".join([isa(interchange, number), head, content, tail])
+        return b"".join([head.encode("latin-1"), content, tail.encode("latin-1")])
 
     headers = {**answered(interchange), **group.headers(), "edi_set": kind}
     scopes = (_line(interchange), Scope("x12", "group", parties[0], parties[1], "FA"))
@@ -171,8 +176,8 @@ def technical(interchange: Interchange) -> Part:
         "TA1", _sound(interchange.number, _NUMBER, "000000000"), *when, verdict, codes[0] if codes else "000"
     )
 
-    def write(number: str) -> str:
-        return "".join([isa(interchange, number), line, _iea(writer, number, "0")])
+    def write(number: str) -> bytes:
+        return "".join([isa(interchange, number), line, _iea(writer, number, "0")]).encode("latin-1")
 
     headers = {**answered(interchange), "edi_set": "TA1"}
     draft = AnswerDraft("TA1", (_line(interchange),), lambda taken: write(f"{taken[0]:09d}"), headers)
@@ -186,7 +191,7 @@ class AnswerDraft:
         self,
         kind: str,
         wants: tuple[Scope, ...],
-        text: Callable[[Sequence[int]], str],
+        text: Callable[[Sequence[int]], bytes],
         headers: Mapping[str, str],
     ) -> None:
         self.kind, self.wants = kind, wants
@@ -195,9 +200,7 @@ class AnswerDraft:
     def write(self, numbers: Sequence[int]) -> Written:
         """Return the acknowledgment with its numbers."""
         known = tuple(Numbered(scope, number) for scope, number in zip(self.wants, numbers, strict=True))
-        return Written(
-            self._text(numbers).encode("latin-1"), known, {**self._headers, "edi_control": f"{numbers[0]:09d}"}
-        )
+        return Written(self._text(numbers), known, {**self._headers, "edi_control": f"{numbers[0]:09d}"})
 
 
 def _part(draft: AnswerDraft, number: int) -> Part:
@@ -253,7 +256,7 @@ def _verdict(group: Group, writer: Writer) -> str:
         code = "E"
     else:
         code = "A"
-    declared = group.declared if group.declared.isdigit() and len(group.declared) <= 6 else str(group.received)
+    declared = group.declared if _COUNT.fullmatch(group.declared) else str(group.received)
     return writer.segment("AK9", code, declared, str(group.received), str(accepted), *codes[:5])
 
 

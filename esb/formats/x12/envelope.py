@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from io import StringIO
+from io import BytesIO
 
 from esb.formats.edi.control import Numbers, printable
 from esb.formats.edi.faults import Fault
@@ -75,9 +75,9 @@ class Group:
     accepted: int = 0
     noted: int = 0
     numbers: Numbers = field(default_factory=Numbers)
-    answer: StringIO = field(default_factory=StringIO)
-    """What the acknowledgment says of its sets, segments as text: one buffer, for a group may have 999,999 sets."""
-    refusal: StringIO = field(default_factory=StringIO)
+    answer: BytesIO = field(default_factory=BytesIO)
+    """What the acknowledgment says of its sets, segments in Latin-1: one buffer, for a group may have 999,999 sets."""
+    refusal: BytesIO = field(default_factory=BytesIO)
     """The same if all of them are refused with the group; only written when that may happen."""
     refused: str = ""
     """Why all of them are refused; empty while they are not."""

@@ -316,11 +316,12 @@ class X12Reader:
         kind = self._options.acknowledge
         if kind == "none":
             return
-        group.answer.write(set_segments(verdict, self._writer, kind, group.told < self._options.limits.answer))
+        said = set_segments(verdict, self._writer, kind, group.told < self._options.limits.answer)
+        group.answer.write(said.encode("latin-1"))
         group.told += len(verdict.faults)
         if self._options.reject != "set":
             refused = Verdict(verdict.set, verdict.number, "R", [], verdict.guide)
-            group.refusal.write(set_segments(refused, self._writer, kind))
+            group.refusal.write(set_segments(refused, self._writer, kind).encode("latin-1"))
 
     # the rest
 
