@@ -117,9 +117,18 @@ class Batcher:
         address = f"delivery/{self._endpoint}"
         filing = Filing(written.numbers, self._plan.within, self._plan.calendar)
         filed = await file_away(self._bus.store, message, address, filing, now)
-        others = f" with {len(good) - 1} others" if len(good) > 1 else ""
-        text = f"{label(filed[0]) if filed else batch.kind} to {self._endpoint}{others}"
-        lines = [record(each, "batched", now, place=self._endpoint, text=text, child=batch.id) for each in good]
+        what = f"{label(filed[0]) if filed else batch.kind} to {self._endpoint}"
+        lines = [
+            record(
+                each,
+                "batched",
+                now,
+                place=self._endpoint,
+                text=f"{what}, document {place} of {len(good)}",
+                child=batch.id,
+            )
+            for place, each in enumerate(good, 1)
+        ]
         sends = (Addressed(address, packet),)
         return Closing(batch.id, now, sends, tuple(filed), (*lines, *dead), exceptions)
 

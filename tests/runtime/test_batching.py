@@ -98,7 +98,7 @@ async def test_each_document_tells_which_interchange_carried_it(rigged: Any):
 
     assert before == "It is under way: waiting for others that leave with it to erp. Nobody needs to act."
     assert [fate.sentence for fate in told.fates] == [
-        "delivered to erp (taken), in interchange 1 to erp with 1 others"
+        "delivered to erp (taken), in interchange 1 to erp, document 1 of 2"
     ]  # fmt: skip
     assert told.sentence.startswith("It is done: delivered to erp")
 
