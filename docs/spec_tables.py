@@ -22,7 +22,7 @@ from esb.routes.parts import ENDPOINTS, FORMATS, TRANSFORMS
 from esb.specs import EndpointSpec, Entry, FormatSpec, Reference
 from esb.steps import STEPS
 
-_PATTERNS = {r"^\$": "path", "^secret://(env|file)/": "secret"}
+_PATTERNS = {r"^\$": "path", "^secret://(env|file|exec)/": "secret"}
 _KINDS = {"Duration": "duration", "Size": "size", "Rate": "rate"}
 _PLAIN = {str: "text", int: "whole number", float: "number", Decimal: "number", bool: "true or false"}
 _FLAT: Mapping[str, type[BaseModel]] = {

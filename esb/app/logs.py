@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import logging.handlers
 import sys
+from base64 import b64encode
 from collections.abc import MutableMapping
 from typing import Any, TextIO
+from urllib.parse import quote
 
 import structlog
 
@@ -16,16 +19,25 @@ from esb.settings import Settings
 _LEVELS = {"debug": 10, "info": 20, "warning": 30, "error": 40}
 
 
+_LINE = 16
+
+
 class Redactor:
     """Replaces the values of secrets in every field, whatever put them there."""
 
     def __init__(self) -> None:
         self._values: set[str] = set()
+        self._longest: list[str] = []
+        """The longest first: a value may hold another."""
 
     def add(self, value: str) -> None:
         """Remember a value that must not be shown; very short ones would blank ordinary text."""
-        if len(value) >= 4:
-            self._values.add(value)
+        if len(value) >= 4 and value not in self._values:
+            quoted = {quote(value, safe=""), json.dumps(value)[1:-1], b64encode(value.encode()).decode()}
+            # of a key in a file, lines may be quoted alone
+            lines = {line for line in value.splitlines() if len(line) >= _LINE and not line.startswith("-----")}
+            self._values |= {value, *quoted, *lines}
+            self._longest = sorted(self._values, key=len, reverse=True)
 
     def __call__(self, logger: Any, method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         for name, field in event.items():
@@ -35,7 +47,7 @@ class Redactor:
 
     def text(self, text: str) -> str:
         """Return a text with every secret value blanked."""
-        for value in self._values:
+        for value in self._longest:
             if value in text:
                 text = text.replace(value, "•••")
         return text

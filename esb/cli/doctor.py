@@ -26,7 +26,7 @@ from esb.errors import EsbError
 from esb.routes import compile_plan
 from esb.runtime.clock import SystemClock
 from esb.settings import Settings
-from esb.specs import SecretRef
+from esb.specs.secrets import references_of
 from esb.stores import open_store
 
 Check = Callable[[Settings], Awaitable[str]]
@@ -73,21 +73,10 @@ async def _secrets(settings: Settings) -> str:
     world = LiveWorld(SystemClock(), open_log(settings, Redactor()), settings.project, settings.state_dir, Redactor())
     count = 0
     for spec in project.endpoints.values():
-        for reference in _references(spec):
+        for reference in references_of(spec):
             world.secret(reference)
             count += 1
     return f"{count} found"
-
-
-def _references(value: object) -> list[SecretRef]:
-    if isinstance(value, SecretRef):
-        return [value]
-    if isinstance(value, dict):
-        return [found for item in value.values() for found in _references(item)]
-    if isinstance(value, list | tuple):
-        return [found for item in value for found in _references(item)]
-    fields = getattr(type(value), "model_fields", {})
-    return [found for name in fields for found in _references(getattr(value, name))]
 
 
 async def _channel(settings: Settings) -> str:

@@ -8,12 +8,14 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from esb.endpoints.http_in.fresh import FreshGuard
 from esb.endpoints.http_in.guards import Guard, KeyGuard, OpenGuard, SignedGuard
 from esb.endpoints.http_in.passwords import Basic
 from esb.endpoints.http_in.presets import HEADER, GitHub, Hmac, Preset, Shopify, Standard, Stripe
 from esb.endpoints.http_in.tokens import Jwt
 from esb.errors import DefinitionError
 from esb.specs import Secret, SecretRef, Spec, World
+from esb.specs.secrets import references_of
 
 _COMMON = ("Idempotency-Key", "webhook-id")
 
@@ -132,7 +134,8 @@ class Auth(Spec):
 
     def guard(self, world: World) -> Guard:
         """Return the live check. Raises DefinitionError if a secret is missing."""
-        if self.preset:
-            return SignedGuard(self.preset.signing(world))
-        keyed = self.api_key or self.bearer or self.basic or self.jwt
-        return keyed.guard(world) if keyed else OpenGuard()
+        if preset := self.preset:
+            return FreshGuard(lambda: SignedGuard(preset.signing(world)), references_of(preset), world)
+        if held := self.api_key or self.bearer or self.basic:
+            return FreshGuard(lambda: held.guard(world), references_of(held), world)
+        return self.jwt.guard(world) if self.jwt else OpenGuard()

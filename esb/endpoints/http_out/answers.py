@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,6 +10,7 @@ from datetime import UTC
 from email.utils import parsedate_to_datetime
 from http import HTTPStatus
 from typing import Literal, TypeAlias
+from urllib.parse import quote
 
 from esb.edge import Delivered
 from esb.errors import EndpointError, EsbError, RejectedError, ThrottledError, UnknownOutcomeError
@@ -111,6 +113,7 @@ def excerpt(answered: Answered, secrets: tuple[str, ...]) -> str:
     """Return the beginning of a body for people, `: …`, printable, without our secrets; empty if there is none."""
     text = answered.body[: 8 * _EXCERPT].decode("utf-8", "replace")
     for secret in filter(None, secrets):  # before anything is cut: half a secret is no longer recognised
-        text = text.replace(secret, "***")
+        for form in (secret, quote(secret, safe=""), json.dumps(secret)[1:-1]):
+            text = text.replace(form, "***")
     plain = " ".join("".join(each if each.isprintable() else " " for each in text).split())
     return f": {plain[:_EXCERPT]}{'…' if len(plain) > _EXCERPT else ''}" if plain else ""

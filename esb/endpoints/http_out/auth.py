@@ -114,8 +114,7 @@ class Written:
         if auth.bearer:
             return {"Authorization": f"Bearer {world.secret(auth.bearer)}"}
         if auth.basic:
-            pair = f"{auth.basic.user}:{world.secret(auth.basic.password)}"
-            return {"Authorization": f"Basic {b64encode(pair.encode()).decode()}"}
+            return {"Authorization": f"Basic {_pair(auth.basic.user, world.secret(auth.basic.password))}"}
         return {auth.api_key.header: world.secret(auth.api_key.key)} if auth.api_key else {}
 
     def refused(self, headers: Mapping[str, str]) -> bool:
@@ -128,7 +127,15 @@ class Written:
         if auth is None or world is None:
             return ()
         found = [auth.bearer, auth.basic and auth.basic.password, auth.api_key and auth.api_key.key]
-        return tuple(world.secret(each) for each in found if each)
+        values = [world.secret(each) for each in found if each]
+        if auth.basic:
+            # what is sent is a form of the password that anybody can read back
+            values.append(_pair(auth.basic.user, values[0]))
+        return tuple(values)
+
+
+def _pair(user: str, password: str) -> str:
+    return b64encode(f"{user}:{password}".encode()).decode()
 
 
 async def send_proved(

@@ -150,4 +150,7 @@ def _cut(request: Request, left: bool, reason: str) -> EndpointError:
 def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ServerDisconnectedError):
         return "the server hung up"
+    if isinstance(error, aiohttp.ClientResponseError):
+        # its text quotes what the server sent, and that may be what we sent: our credentials
+        return "the answer is not HTTP"
     return f"{str(error) or type(error).__name__}"
