@@ -141,6 +141,13 @@ def test_a_bad_value_that_would_break_the_acknowledgment_is_left_out():
     assert b"\x01" not in body and [part.error for part in read(body)] == [""]
 
 
+@pytest.mark.parametrize("said", ["1\xb92", "-1", "1.5", "9999999", ""])
+def test_a_count_that_is_none_is_not_quoted(said: str):
+    (body, *_) = bodies(interchange(order()).replace("GE*1*", f"GE*{said}*"))
+
+    assert b"~AK9*E*1*1*1*5~" in body and [part.error for part in read(body)] == [""]
+
+
 class TestX12(FormatSuite):
     each = "transaction"
 

@@ -9,6 +9,8 @@ _BLANK = b" \t\r\n\x00\x1a"
 class Kept:
     """Pieces of text (one character a byte). Over the limit only the first bytes are kept, for people who look."""
 
+    __slots__ = ("_limit", "_pieces", "_size", "overfull")
+
     def __init__(self, limit: int) -> None:
         self._limit = limit
         self._pieces: list[str] = []

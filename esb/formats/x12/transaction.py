@@ -27,6 +27,12 @@ STOPS = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA"})
 class Transaction:
     """An open transaction set: its walk, its bytes, and its segments if they are carried without a guide."""
 
+    __slots__ = (
+        "_carried", "_decode", "_from", "_group", "_head", "_interchange", "_kept", "_lines", "_options",
+        "guide", "name", "number", "unit", "walk",
+    )  # fmt: skip
+    walk: Walk
+
     def __init__(self, options: Options, interchange: Interchange, group: Group, decode: Any) -> None:
         self._options, self._interchange, self._group, self._decode = options, interchange, group, decode
         self._kept = Kept(options.limit if options.bind else 0)
@@ -34,7 +40,6 @@ class Transaction:
         self._from = 0
         self._head = b""
         self._lines: list[tuple[Cut, bytes]] = []
-        self.walk: Walk
         self.unit = 0
         self.name = self.number = self.guide = ""
 
@@ -138,7 +143,7 @@ class Transaction:
         walk = self.walk
         if proper and walk.trailer != ["SE", str(walk.count), self.number]:
             self._note("SE", se_faults(walk.trailer, walk.count, self.number), walk.trailer)
-        if any(fault.code == "set.number-bad" for fault in walk.faults):
+        if walk.faults and any(fault.code == "set.number-bad" for fault in walk.faults):
             walk.faults = [fault for fault in walk.faults if fault.tag != "SE" or fault.code == "set.count"]
         walk.close()
         if not proper:
