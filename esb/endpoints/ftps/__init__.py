@@ -19,7 +19,6 @@ from esb.specs import Duration, EndpointSpec, Secret, World
 class FtpsAccount(EndpointSpec):
     """Who signs in where, and whom we believe to be that server."""
 
-    type: Literal["ftps"]
     host: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", max_length=255, description="Name or address of the server.")
     port: int = Field(21, ge=1, le=65535, description="Its port; 990 is usual with security: implicit.")
     security: Literal["explicit", "implicit"] = Field(
@@ -34,6 +33,8 @@ class FtpsAccount(EndpointSpec):
 
 class FtpsEndpoint(RemoteFolder, FtpsAccount):
     """Takes files from a folder of an FTP server, or uploads messages into it as files; always with TLS."""
+
+    type: Literal["ftps"]
 
     def place(self, world: World) -> RemotePlace:
         """Return the server, over two connections. Raises DefinitionError if a secret is missing."""

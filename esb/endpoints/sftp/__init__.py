@@ -41,7 +41,6 @@ class SftpAuth(Spec):
 class SftpAccount(EndpointSpec):
     """Who signs in where, and whom we believe to be that server."""
 
-    type: Literal["sftp"]
     host: str = Field(pattern=r"^[A-Za-z0-9._:-]+$", max_length=255, description="Name or address of the server.")
     port: int = Field(22, ge=1, le=65535, description="Its port.")
     user: str = Field(min_length=1, max_length=128, description="Who signs in.")
@@ -59,6 +58,8 @@ class SftpAccount(EndpointSpec):
 
 class SftpEndpoint(RemoteFolder, SftpAccount):
     """Takes files from a folder of an SFTP server, or uploads messages into it as files."""
+
+    type: Literal["sftp"]
 
     def place(self, world: World) -> RemotePlace:
         """Return the server. Raises DefinitionError if a secret is missing."""
