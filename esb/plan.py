@@ -103,11 +103,17 @@ class IntakePlan:
 
 @dataclass(frozen=True, slots=True)
 class Breaker:
-    """Trips when `ratio` of at least `least` calls fail; pauses `pause` seconds, then lets one call probe."""
+    """Trips when `ratio` of at least `least` calls fail; pauses `pause` seconds, then lets one call probe.
+
+    Also trips when `refusals` calls in a row are refused: such a receiver has changed, and is asked every `slowly`
+    seconds until it takes something. Else one change of theirs would make an exception of all that waits.
+    """
 
     ratio: float = 0.5
     least: int = 10
     pause: float = 30.0
+    refusals: int = 10
+    slowly: float = 5.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ class Breaker:
         self._probing = False
         self._first = min(1.0, plan.pause)
         self._pause = self._first
+        self._refused = 0
 
     @property
     def state(self) -> str:
@@ -42,9 +43,18 @@ class Breaker:
         if self._open_until:
             self._good = self._bad = 0
             self._pause = self._first
-        self._open_until, self._probing = 0.0, False
+        self._open_until, self._probing, self._refused = 0.0, False, 0
         self._good += 1
         self._fade()
+
+    def refused(self, now: float) -> None:
+        """Count a call that reached the receiver and was refused; one of many in a row opens it, for a short while."""
+        refused = self._refused + 1
+        pause = min(self._pause, self._plan.slowly)
+        self.passed()
+        if refused >= self._plan.refusals:
+            self._open_until, self._pause = now + pause, min(pause * 2, self._plan.slowly)
+        self._refused = refused
 
     def failed(self, now: float) -> None:
         """Count a call that did not; trips at the ratio, and a probe that failed opens it again."""

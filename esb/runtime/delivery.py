@@ -8,7 +8,15 @@ from typing import Any
 
 from esb.edge import Delivered
 from esb.envelope import Ack, Dead, Delivery, Retry, Return
-from esb.errors import ChannelError, EndpointError, MessageError, StoreError, ThrottledError, UnknownOutcomeError
+from esb.errors import (
+    ChannelError,
+    EndpointError,
+    MessageError,
+    RejectedError,
+    StoreError,
+    ThrottledError,
+    UnknownOutcomeError,
+)
 from esb.message import Message
 from esb.plan import DeliveryPlan
 from esb.ports import Sink
@@ -147,6 +155,9 @@ class Deliverer:
             raise
         except EndpointError:
             self.breaker.failed(self._bus.clock.now())
+            raise
+        except RejectedError:
+            self.breaker.refused(self._bus.clock.now())
             raise
         except Exception:
             self.breaker.passed()

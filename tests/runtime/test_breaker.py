@@ -46,6 +46,35 @@ def test_a_probe_that_passed_closes_it_and_one_that_failed_opens_it_again():
     assert breaker.wait(20.0) == 0.0
 
 
+def test_as_many_refusals_in_a_row_as_no_message_explains_open_it_for_seconds_only():
+    breaker = Breaker(Plan(refusals=3, slowly=4.0))
+    states, pauses, now = [], [], 0.0
+    for _ in range(3):
+        breaker.refused(now)
+        states.append(breaker.state)
+    for _ in range(4):
+        pauses.append(breaker.wait(now))
+        now += pauses[-1]
+        assert breaker.wait(now) == 0.0
+        breaker.refused(now)
+
+    assert states == ["closed", "closed", "open"]
+    assert pauses == [1.0, 2.0, 4.0, 4.0]
+
+
+def test_one_call_that_is_taken_ends_a_row_of_refusals():
+    breaker = Breaker(Plan(refusals=3))
+    for _ in range(3):
+        breaker.refused(0.0)
+    breaker.wait(1.0)
+    breaker.passed()
+    for _ in range(2):
+        breaker.refused(1.0)
+
+    assert breaker.state == "closed"
+    assert breaker.wait(1.0) == 0.0
+
+
 @given(st.lists(st.tuples(st.booleans(), st.floats(0, 30)), max_size=200))
 def test_whatever_happens_a_call_is_let_go_within_two_pauses(calls: list[tuple[bool, float]]):
     breaker, now = Breaker(PLAN), 0.0

@@ -163,6 +163,22 @@ async def test_a_receiver_that_keeps_failing_is_left_alone_for_a_while(rigged: A
     assert 10 <= calls <= 12
 
 
+async def test_a_receiver_that_refuses_ten_in_a_row_is_asked_slowly(rigged: Any):
+    rig = await rigged({"endpoints/erp.yaml": KEYED})
+    rig.sink.fails = [RejectedError("422: the field 'tax' is missing") for _ in range(100)]
+    await arrived(rig, 40)
+    deliverer = rig.deliverer()
+    running = asyncio.create_task(deliverer.run())
+    while deliverer.breaker.state != "open":
+        await asyncio.sleep(0.01)
+    calls = 100 - len(rig.sink.fails)
+    await deliverer.stop()
+    await running
+
+    assert 10 <= calls <= 10 + 16
+    assert (await rig.bus.channel.depth(["delivery/erp"]))["delivery/erp"].ready >= 14
+
+
 @pytest.mark.parametrize("effect", [KEYED, PROBED])
 async def test_a_stop_does_not_wait_for_a_receiver_that_is_left_alone(rigged: Any, effect: str):
     rig = await rigged({"endpoints/erp.yaml": effect})
