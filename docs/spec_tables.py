@@ -14,6 +14,7 @@ from pydantic.json_schema import WithJsonSchema
 from pydantic_core import PydanticUndefined
 
 from esb import specs
+from esb.formats.edi.overlay import Change, Overlay
 from esb.formats.flat.spec import FlatRecords
 from esb.policies import FailurePolicy, Retry, Rule, spell
 from esb.routes.definition import ProjectSpec, RouteSpec, SettingsSpec
@@ -35,8 +36,10 @@ _FLAT: Mapping[str, type[BaseModel]] = {
     "retry": Retry,
     "settings": SettingsSpec,
     "flat": FlatRecords,
+    "overlay": Overlay,
+    "change": Change,
 }
-_OWN_TABLE = (Entry, FormatSpec, FailurePolicy, Rule, Retry, SettingsSpec)
+_OWN_TABLE = (Change, Entry, FormatSpec, FailurePolicy, Rule, Retry, SettingsSpec)
 """Specs that have a table of their own: where they are nested they are named, not listed again."""
 
 
