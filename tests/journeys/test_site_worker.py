@@ -7,6 +7,7 @@ import contextlib
 import json
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -18,12 +19,14 @@ from esb.records import ParkedFilter
 from esb.settings import Settings
 from esb.testing.rabbitmq_node import RabbitNode
 
-READ, WRITE, CONFIGURE = r"^esb\.delivery\.erp.*$", r"^(amq\.default|esb\.(retry|dead))$", "^$"
+READ, WRITE, CONFIGURE = r"^esb\.delivery\.erp.*$", r"^(amq\.default|esb\.(route|retry|dead))$", "^$"
 FILES = {
     "esb.yaml": "defaults: { owner: erp-desk }\n",
     "endpoints/inbox.yaml": "type: file\ndirectory: in\nready: { unchanged_for: 1ms }\npoll: 10ms\nformat: json\n",
     "endpoints/erp-orders.yaml": 'type: file\ndirectory: erp\nname: "{{ body.n }}.json"\n',
     "endpoints/copies.yaml": 'type: file\ndirectory: copies\nname: "{{ body.n }}.json"\n',
+    "endpoints/erp-in.yaml": "type: file\ndirectory: erp-in\nready: { unchanged_for: 1ms }\npoll: 10ms\nformat: json\n",
+    "routes/stock.yaml": "description: s\nfrom: { endpoint: erp-in }\nsteps:\n  - to: copies\n",
     "routes/orders.yaml": "description: o\nfrom: { endpoint: inbox }\nkey: { order: $.n }\n"
     "steps:\n  - { id: erp, to: erp-orders }\n  - { id: copy, to: copies }\n",
 }
@@ -122,6 +125,18 @@ async def test_what_fails_at_a_site_waits_for_a_person_at_home(tmp_path: Path, a
     assert rows["B1"].place == "erp-orders"
     assert any("waits in the store at home" in row.reason for row in rows.values())
     assert (at_home / "copies/B2.json").exists()
+
+
+async def test_a_site_takes_in_for_routes_at_home(tmp_path: Path, accounts: tuple[str, str]) -> None:
+    at_home, at_site = laid_out(tmp_path / "home"), laid_out(tmp_path / "site")
+    (at_site / "erp-in").mkdir()
+    (at_site / "erp-in/S1.json").write_text('{"n": "S1"}')
+    settings = replace(site_settings(at_site, accounts[1]), roles=("intake", "delivery"), listen="127.0.0.1:0")
+
+    async with running(home_settings(at_home, accounts[0])), running(settings):
+        await until(lambda: _is((at_home / "copies/S1.json").exists))
+
+    assert not (at_site / "erp-in/S1.json").exists()
 
 
 async def test_the_site_may_read_nothing_that_is_not_its_own(tmp_path: Path, accounts: tuple[str, str]) -> None:
