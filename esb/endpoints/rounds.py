@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from esb.endpoints.bookmark import Bookmark
+from esb.endpoints.turn import Turn
 from esb.errors import EsbError
 from esb.specs import World
 
@@ -16,8 +17,10 @@ _LONGEST_PAUSE = 60.0
 class Rounds:
     """Runs rounds of one endpoint, `poll` seconds apart, in one process at a time."""
 
-    def __init__(self, name: str, world: World, bookmark: Bookmark, poll: float) -> None:
-        self.name, self.world, self.bookmark, self._poll = name, world, bookmark, poll
+    def __init__(self, name: str, world: World, poll: float) -> None:
+        self.name, self.world, self._poll = name, world, poll
+        self._turn = Turn(world, name)
+        self.bookmark = Bookmark(world, name, self._turn)
         self._idle = False
 
     async def run(self, one: Callable[[], Awaitable[None]], once: bool) -> None:
@@ -43,12 +46,16 @@ class Rounds:
                     pause = self._postponed(error, failures)
                 await self.world.clock.sleep(pause)
         finally:
-            self.bookmark.release()
+            await self._turn.release()
+
+    def another(self, name: str) -> Bookmark:
+        """Return one more bookmark that moves with the same rounds."""
+        return Bookmark(self.world, f"{self.name}/{name}", self._turn)
 
     async def _ours(self) -> bool:
-        ours = await self.bookmark.hold()
+        ours = await self._turn.hold()
         if not ours and not self._idle:
-            self.world.log.info("poll.idle", endpoint=self.name, reason="another process of this machine polls")
+            self.world.log.info("poll.idle", endpoint=self.name, reason="another process polls")
         self._idle = not ours
         return ours
 

@@ -32,6 +32,21 @@ class World(Protocol):
         """Return the value. Raises DefinitionError naming the reference, never the value."""
         ...
 
+    async def lease(self, name: str, ttl: float) -> bool:
+        """Return whether this machine has a lease of the store for `ttl` seconds from now; no time gives it back.
+
+        Processes with one state folder are one machine here, and have to tell each other apart by themselves.
+        """
+        ...
+
+    async def remember(self, name: str, value: bytes) -> None:
+        """Keep a small value in the store, in place of what was there under its name; durable when this returns."""
+        ...
+
+    async def recall(self, name: str) -> bytes | None:
+        """Return what was remembered last, by whatever machine."""
+        ...
+
     async def under_way(self, message_id: str) -> bool:
         """Return whether something of a message is still on its way; what waits for a person is not."""
         ...

@@ -81,6 +81,35 @@ class TestWorld:
     log: Lines = field(default_factory=Lines)
     moving: set[str] = field(default_factory=set)
     """Messages of which something is still on its way."""
+    store: Any = None
+    """What worlds of several machines share; without it marks are files in the state folder, and leases are free."""
+    machine: str = "here"
+
+    async def lease(self, name: str, ttl: float) -> bool:
+        """Return whether this machine has the lease."""
+        return self.store is None or await self.store.lease(name, self.machine, self.clock.now(), ttl)
+
+    async def remember(self, name: str, value: bytes) -> None:
+        """Keep a value."""
+        if self.store is not None:
+            await self.store.remember(name, value)
+            return
+        file = self._mark(name)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        aside = file.with_suffix(".tmp")
+        aside.write_bytes(value)
+        aside.replace(file)
+
+    async def recall(self, name: str) -> bytes | None:
+        """Return the value that was kept last."""
+        if self.store is not None:
+            found: bytes | None = await self.store.recall(name)
+            return found
+        file = self._mark(name)
+        return file.read_bytes() if file.exists() else None
+
+    def _mark(self, name: str) -> Path:
+        return self.state / "marks" / f"{name}.mark"
 
     async def under_way(self, message_id: str) -> bool:
         """Return whether it is said to be on its way."""

@@ -7,9 +7,11 @@ import pytest
 
 from esb.app.logs import Redactor
 from esb.app.world import LiveWorld
-from esb.errors import DefinitionError
+from esb.errors import DefinitionError, StoreError
 from esb.runtime.clock import SystemClock
 from esb.specs import SecretRef
+from esb.stores import open_store
+from esb.stores.migrate import upgrade
 
 
 @pytest.fixture
@@ -60,3 +62,30 @@ def test_a_very_short_value_blanks_nothing(redactor: Redactor):
     redactor.add("a1")
 
     assert redactor.text("a1 steak") == "a1 steak"
+
+
+async def test_two_processes_of_a_state_folder_are_one_machine_and_other_folders_are_others(
+    tmp_path: Path, redactor: Redactor
+):
+    await upgrade(f"sqlite:///{tmp_path}/store.db")
+    store = open_store(f"sqlite:///{tmp_path}/store.db")
+    await store.open()
+    log: Any = None
+    first, again, other = (
+        LiveWorld(SystemClock(), log, tmp_path, tmp_path / state, redactor) for state in ("a", "a", "b")
+    )
+    for each in (first, again, other):
+        each.store = store
+
+    leases = [await each.lease("poll/shop", 60.0) for each in (first, again, other)]
+    await first.remember("poll/shop", b"12")
+
+    assert leases == [True, True, False]
+    assert await other.recall("poll/shop") == b"12"
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["machine"]
+    await store.close()
+
+
+async def test_without_a_store_nothing_is_remembered(world: LiveWorld):
+    with pytest.raises(StoreError):
+        await world.remember("poll/shop", b"")

@@ -208,7 +208,7 @@ async def test_the_cursor_does_not_move_before_the_last_page_is_durable(tmp_path
 
         made.intake.failing = full
         await raised(made.run(), StoreError)
-        mark = json.loads((tmp_path / ".state/polls/shop.json").read_text())
+        mark = json.loads(await made.world.recall("poll/shop"))
         made.intake.failing = lambda receipt: None
         made.asked.clear()
         await made.run()
@@ -311,11 +311,10 @@ async def test_the_check_reads_a_page_and_takes_nothing(tmp_path):
 
 async def test_a_bookmark_that_cannot_be_read_stops_the_poller_instead_of_beginning_anew(tmp_path):
     async with shop(tmp_path, 2, **BY_TOKEN) as made:
-        (tmp_path / ".state/polls").mkdir(parents=True)
-        (tmp_path / ".state/polls/shop.json").write_bytes(b"\x00\x00")
+        await made.world.remember("poll/shop", b"\x00\x00")
         error = await raised(made.run(), EndpointError)
 
-    assert "shop.json" in str(error)
+    assert "poll/shop" in str(error)
     assert made.asked == []
 
 

@@ -201,7 +201,7 @@ async def test_rows_that_do_not_rise_are_refused_before_any_is_lost(erp, tmp_pat
     error = await raised(source.run(intake, once=True), EndpointError)
 
     assert "ORDER BY" in str(error)
-    assert not (tmp_path / ".state/polls/erp.json").exists()
+    assert list(tmp_path.rglob("*.mark")) == []
 
 
 async def test_a_select_that_cannot_work_says_why(erp, tmp_path):

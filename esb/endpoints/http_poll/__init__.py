@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeAlias
 from pydantic import Field, field_validator, model_validator
 from yarl import URL
 
-from esb.endpoints.bookmark import Bookmark
 from esb.endpoints.gcra import Gcra
 from esb.endpoints.http_out.auth import NOBODY, OutAuth
 from esb.endpoints.http_out.client import Client
@@ -107,6 +106,6 @@ class HttpPoll(EndpointSpec):
         client = Client(self.timeout, guard=guard, tls=self.tls.context(world) if self.tls else None)
         credentials = self.auth.credentials(name, world, client) if self.auth else NOBODY
         items = Items(name, world, 1 if self.ordered else self.concurrency, self.partner)
-        rounds = Rounds(name, world, Bookmark(world.state, name), self.poll)
+        rounds = Rounds(name, world, self.poll)
         line = Line(client, credentials, Gcra(*self.limit) if self.limit else None)
-        return HttpPoller(asking, line, items, rounds, Bookmark(world.state, f"{name}.seen"))
+        return HttpPoller(asking, line, items, rounds, rounds.another("seen"))

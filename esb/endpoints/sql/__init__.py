@@ -7,7 +7,6 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from esb.endpoints.bookmark import Bookmark
 from esb.endpoints.http_out.tls import Tls
 from esb.endpoints.items import Items
 from esb.endpoints.rounds import Rounds
@@ -124,7 +123,7 @@ class SqlEndpoint(EndpointSpec):
             timeout=self.timeout,
         )
         items = Items(name, world, 1 if self.ordered else self.concurrency, self.partner)
-        rounds = Rounds(name, world, Bookmark(world.state, name), self.poll)
+        rounds = Rounds(name, world, self.poll)
         return SqlPoller(selecting, self._place(world, 2), items, rounds)
 
     def sink(self, name: str, world: World) -> SqlSink:
