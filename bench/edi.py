@@ -30,6 +30,7 @@ from esb.formats.edi.patterns import Marks
 from esb.formats.x12.codec import X12, X12Format
 from esb.formats.x12.framing import Framer, Run
 from esb.formats.x12.reader import X12Reader
+from esb.formats.x12.scanner import X12Scanner
 
 PIECE = 1 << 16
 LINES = 6
@@ -147,6 +148,16 @@ def one_order(megabytes: float) -> Iterator[bytes]:
     yield b"CTT*%d~SE*%d*0001~GE*1*7~IEA*1*000000101~" % (count, 31 * count + 4)
 
 
+def scanned(pieces: list[bytes]) -> int:
+    """What an intake does before it reads: interchanges and whose they are, digests over their segments."""
+    scanner = X12Scanner(1_000_000, False)
+    for piece in pieces:
+        scanner.feed(piece)
+    (found,) = scanner.end()
+    assert found.whole
+    return 1
+
+
 def faulty(pieces: list[bytes]) -> list[bytes]:
     """Return the input with one of ten sets made wrong: a unit of three letters, a date that is none."""
     sets = b"".join(pieces).split(b"ST*850*")
@@ -196,6 +207,7 @@ def contestants(pieces: list[bytes]) -> dict[str, tuple[float, Callable[[], int]
     return {
         "limit: split()": (size, lambda: split_limit(pieces)),
         "framing": (size, lambda: framing(pieces)),
+        "interchanges, with digests": (size, lambda: scanned(pieces)),
         "validation as events": (size, lambda: read(X12Reader(made.options(bind=False)), pieces)),
         "named documents": (size, lambda: read(X12Reader(made.options()), pieces)),
         "documents, 1 of 10 sets bad": (size, lambda: read_faulty(X12Reader(made.options()), wrong)),
