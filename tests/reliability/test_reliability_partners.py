@@ -103,7 +103,9 @@ class Site:
 async def site(bus: Any, tmp_path: Path) -> AsyncIterator[Site]:
     one = bus()
     one.write(project(tmp_path))
-    yield Site(one, await one.worker("worker"), tmp_path)
+    made = Site(one, await one.worker("worker"), tmp_path)
+    await made.worker.until(lambda: "sftp_server.listening" in made.worker.log())
+    yield made
 
 
 async def test_a_key_of_another_partner_is_answered_as_a_key_of_nobody(site: Site) -> None:
