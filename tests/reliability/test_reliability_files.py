@@ -82,7 +82,7 @@ async def test_a_file_that_cannot_be_moved_away_is_not_taken_again_however_often
 
     try:
         for _ in range(4):
-            source, world = polled()
+            source, _ = polled()
             try:
                 await source.run(intake, once=True)
             except EndpointError as error:
