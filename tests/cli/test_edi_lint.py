@@ -146,6 +146,16 @@ def test_a_file_that_is_no_edi_is_called_what_it_is(desk: Desk, content: str | b
     assert words in report["findings"][0]["message"]
 
 
+def test_a_wrong_count_is_shown_at_the_trailer_that_says_it(desk: Desk) -> None:
+    text = interchange(order(), count=3)
+
+    _, report = desk.lint(text)
+
+    (finding,) = report["findings"]
+    assert (finding["code"], finding["tag"], finding["element"], finding["value"]) == ("grp.count", "GE", 1, "3")
+    assert finding["offset"] == text.index("GE*3")
+
+
 def test_a_cut_file_says_so_at_every_level(desk: Desk) -> None:
     text = interchange(order(), order("0002"))
 

@@ -124,9 +124,9 @@ class X12Reader:
         if tag == "GS":
             yield from self._open_group(values, *run.locate(index))
         elif tag == "GE" and self._group is not None:
-            yield from self._close_group(values, text)
+            yield from self._close_group(values, text, run.locate(index))
         elif tag == "IEA":
-            yield from self._trailer(values, text)
+            yield from self._trailer(values, text, run.locate(index))
         elif tag == "TA1":
             yield self._ta1(values, text)
         else:
@@ -173,11 +173,11 @@ class X12Reader:
             if errors(interchange.faults)[-1:] and interchange.faults[-1].severity == "error":
                 interchange.refused = text
 
-    def _trailer(self, values: list[str], text: str) -> Iterator[Part]:
+    def _trailer(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
         interchange = self._interchange
         assert interchange is not None
         yield from self._orphan()
-        self._wrong(iea_faults(values, interchange), "IEA")
+        self._wrong(iea_faults(values, interchange), "IEA", place=place)
         yield from self._close_interchange("", "", text)
 
     def _close_interchange(self, code: str, text: str, raw: str = "") -> Iterator[Part]:
@@ -242,11 +242,11 @@ class X12Reader:
         group.known = self._options.known(group.version)
         self._wrong(gs_faults(group, interchange), "GS")
 
-    def _close_group(self, values: list[str], text: str) -> Iterator[Part]:
+    def _close_group(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
         group = self._group
         assert group is not None
         group.declared = values[1] if len(values) > 1 else ""
-        self._wrong(ge_faults(values, group), "GE")
+        self._wrong(ge_faults(values, group), "GE", place=place)
         yield from self._end_group(text)
 
     def _end_group(self, raw: str) -> Iterator[Part]:
@@ -340,8 +340,10 @@ class X12Reader:
         except UnicodeDecodeError:
             return raw.decode(self._options.encoding, "replace")
 
-    def _wrong(self, found: Sequence[Wrong], tag: str, severity: str = "error") -> None:
-        """Note faults of the envelope where it begins; tolerated ones are warnings."""
+    def _wrong(
+        self, found: Sequence[Wrong], tag: str, severity: str = "error", place: tuple[int, int] | None = None
+    ) -> None:
+        """Note faults of the envelope where it begins, or at a place; tolerated ones are warnings."""
         interchange, group = self._interchange, self._group
         assert interchange is not None
         for code, element, text in found:
@@ -350,4 +352,5 @@ class X12Reader:
             told = "warning" if code in self._options.tolerate else severity
             number = group.number if of_group and group is not None else ""
             detail = {"interchange": interchange.number, "group": number, "tag": tag, "element": element}
-            level.faults.append(Fault(code, text, told, level.offset, level.line, **detail))  # type: ignore[arg-type]
+            at = place or (level.offset, level.line)
+            level.faults.append(Fault(code, text, told, *at, **detail))  # type: ignore[arg-type]

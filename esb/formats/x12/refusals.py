@@ -56,7 +56,10 @@ def with_others(part: Part, reason: str) -> Part:
     """Return the exception for a set that is refused because of another one of its group or interchange."""
     if part.error:
         return part
-    fault = Fault("set.with-others", reason, transaction=part.envelope.get("edi_transaction", ""))
+    number, group, transaction = (
+        part.envelope.get(name, "") for name in ("edi_interchange", "edi_group", "edi_transaction")
+    )
+    fault = Fault("set.with-others", reason, interchange=number, group=group, transaction=transaction)
     label = f"ST {part.envelope.get('edi_transaction', '?')}"
     return replace(part, body=None, error=sentence([fault], 0, label), findings=(*part.findings, fault.finding()))
 

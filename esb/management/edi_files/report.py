@@ -268,7 +268,8 @@ def _place(shown: Shown) -> int:
 
 def _with_text(finding: EdiFinding, texts: Mapping[int, tuple[str, Opening | None]]) -> Shown:
     """Return a finding with its segment, and with the value that stands there if the reader did not name it."""
-    text, head = texts.get(finding.offset, ("", None))
+    # what has no line speaks of a whole set, and not of what stands at the beginning of the file
+    text, head = texts.get(finding.offset, ("", None)) if finding.line else ("", None)
     if head is None:
         return Shown(finding, text)
     if finding.element and not finding.value and text.startswith(finding.tag + head.marks.element):
