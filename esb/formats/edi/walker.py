@@ -128,11 +128,8 @@ class Walk:
         self._locate, ahead, index = locate, self.count - start + 1, start
         for index in range(start, len(segments)):
             text = segments[index]
-            if binding:
-                values = text.split(element)
-                tag = values[0]
-            else:  # who only checks needs no values, where the accept path takes the text
-                values, tag = _NO_VALUES, text.partition(element)[0]
+            values = text.split(element) if binding else _NO_VALUES  # the accept path takes the text as it is
+            tag = values[0] if binding else text.partition(element)[0]
             step = state[tag]
             if step is None:
                 if tag in self._stops:
@@ -158,11 +155,9 @@ class Walk:
                 if how == OPEN:
                     ring, parent, most, _, _ = detail
                     turns[ring] += 1
-                    if owners[ring] != turns[parent]:
-                        owners[ring], counts[ring] = turns[parent], 1
-                    elif counts[ring] < most:
-                        counts[ring] += 1
-                    else:
+                    counts[ring] = counts[ring] + 1 if owners[ring] == turns[parent] else 1
+                    owners[ring] = turns[parent]
+                    if counts[ring] > most:
                         how = TOO_MANY
                 if how != OPEN:
                     repeats, self._index, self.count = 1, index, index + ahead
