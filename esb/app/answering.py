@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
+from esb.app.changes import Changes
 from esb.endpoints.http_in.replies import Standing, StoppingError
 from esb.errors import DefinitionError, EndpointError, StoreError
 from esb.management.trace import trace
@@ -24,10 +25,13 @@ class Asked(Protocol):
 
 
 class EndpointAnswers:
-    """Answers each ask by its endpoint, side by side; a failure is an answer."""
+    """Answers each ask by its endpoint, side by side; a failure is an answer.
 
-    def __init__(self, sink: Callable[[str], Any]) -> None:
-        self._sink = sink
+    A call that changes something bears the name of its ask as its key, unless the step gives one.
+    """
+
+    def __init__(self, sink: Callable[[str], Any], changes: Changes) -> None:
+        self._sink, self._changes = sink, changes
 
     async def answer(self, asks: Sequence[NamedAsk]) -> Sequence[Any]:
         """Return one answer, or exception, for each ask."""
@@ -38,7 +42,10 @@ class EndpointAnswers:
         if not hasattr(sink, "ask"):
             return DefinitionError(f"endpoint {asked.ask.target!r} cannot be asked; use one of type http_out")
         try:
-            return await sink.ask({**asked.ask.request, "cache": asked.ask.cache})
+            if asked.ask.request.get("method", "GET") == "GET":
+                return await sink.ask({**asked.ask.request, "cache": asked.ask.cache})
+            request = {"key": asked.name, **asked.ask.request}
+            return await self._changes.make(asked, lambda: sink.ask(request))
         except Exception as error:
             return error if isinstance(error, Exception) else EndpointError(str(error))
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import Any
 
 from esb.app.answering import EndpointAnswers, StoredReplies
+from esb.app.changes import Changes
 from esb.app.doors import description, doors, replies_to
 from esb.app.doors import sink as sink_of
 from esb.app.listener import Listener
@@ -83,7 +84,8 @@ class Process:
         if not self._is_site:
             # a site has no right to declare, and nothing to say about queues that are not its own
             await self.channel.declare(self.releases.current.topology)
-        self.answers: dict[str, Answers] = {"http": EndpointAnswers(self.sink)}
+        changes = Changes(self.store, self.clock, lambda name: self.releases.project.endpoints[name])
+        self.answers: dict[str, Answers] = {"http": EndpointAnswers(self.sink, changes)}
         self.bus = Bus(
             plans=self.releases,
             channel=self.channel,

@@ -102,7 +102,8 @@ class Builder:
     def on_error(self, spec: RouteSpec) -> Policy:
         """Return what a route does about its failures."""
         given = spec.on_error or self.project.spec.defaults.on_error
-        return self.policy(given) if isinstance(given, str) else given.build()
+        # Only a call of a step whose repeat nobody would recognise comes here with an unknown outcome.
+        return never_repeating(self.policy(given) if isinstance(given, str) else given.build())
 
     def intake(self, route: str) -> IntakePlan:
         """Return how what the endpoint of a route receives becomes its messages.

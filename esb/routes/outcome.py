@@ -13,6 +13,13 @@ _SAFE_METHODS = {"GET", "HEAD", "PUT", "DELETE"}
 """RFC 9110 §9.2.2: sending these twice does what sending them once does."""
 
 
+def recognises(endpoint: EndpointSpec, method: str) -> bool:
+    """Whether a call of a step that changes something may be made again when nobody knows whether it was applied."""
+    if endpoint.effect is None:
+        return method in _SAFE_METHODS
+    return endpoint.effect.idempotency_key is not None and not endpoint.effect.never_repeat
+
+
 def needs_effect(endpoint: EndpointSpec) -> bool:
     """Whether a repeat at this endpoint could do something twice, and nobody said how that is recognised."""
     method = str(getattr(endpoint, "method", "POST")).upper()

@@ -1,4 +1,4 @@
-"""Content Enricher: a system is asked, and its answer goes into the body."""
+"""Content Enricher: a system is asked, or told something, and its answer goes into the body."""
 
 from __future__ import annotations
 
@@ -8,8 +8,9 @@ from typing import Any, ClassVar, Final, Literal, Self
 from urllib.parse import quote
 
 from pydantic import Field, model_validator
+from pydantic_core import PydanticCustomError
 
-from esb.errors import BusyError, EndpointError, MessageError, RejectedError, ValidationError
+from esb.errors import BusyError, EndpointError, MessageError, RejectedError, UnknownOutcomeError, ValidationError
 from esb.expressions import scope_of
 from esb.message import Ask, Message, Note
 from esb.ports import Asking, Step
@@ -19,6 +20,8 @@ from esb.steps.places import Place
 
 LONGEST_PATH: Final = 2000
 """Characters that servers and proxies are known to take in a request line."""
+_METHODS: Final = ("get", "post", "put", "patch")
+_LONGEST_KEY: Final = 255
 _SAFE: Final = "/?&=%:@!$'()*+,;~"
 _STATUS = re.compile(r"(?<![\w/.=-])[1-5]\d\d(?![\w/.-])")
 _EXPRESSION = re.compile(r"\{\{.*?\}\}", re.DOTALL)
@@ -29,7 +32,14 @@ class Enrich(StepSpec):
 
     verb: ClassVar[str] = "enrich"
     ask: EndpointName = Field(description="Who is asked: an http_out endpoint.")
-    get: Value = Field(description='The path behind its url, e.g. "/customers/{{ body.customer.code }}".')
+    get: Value | None = Field(None, description='The path behind its url, e.g. "/customers/{{ body.customer.code }}".')
+    post: Value | None = Field(None, description="The same for a call that makes something there, by POST.")
+    put: Value | None = Field(None, description="The same for a call that puts something there, by PUT.")
+    patch: Value | None = Field(None, description="The same for a call that changes something there, by PATCH.")
+    body: Value | None = Field(None, description="What is sent with post, put or patch; default: the body, as JSON.")
+    key: Value | None = Field(
+        None, description="By what the system recognises a repeat; default: the same for every try of a message."
+    )
     into: Place = Field(description="Where in the body the answer goes, e.g. $.customer.")
     cache: Duration = Field(0.0, description="An answer of this age will do, e.g. 10m; default: ask each time.")
     missing: Literal["fail", "keep", "default"] = Field(
@@ -43,18 +53,47 @@ class Enrich(StepSpec):
         check_default(self, self.missing)
         return self
 
+    @model_validator(mode="after")
+    def _one_call(self) -> Self:
+        written = [name for name in _METHODS if getattr(self, name) is not None]
+        if len(written) != 1:
+            found = " and ".join(written) or "none of them"
+            hint = "write one of get, post, put, patch with the path"
+            raise PydanticCustomError("call", "enrich makes one call, here is {found}", {"found": found, "help": hint})
+        wrong = [name for name in ("body", "key", "cache") if name in self.model_fields_set]
+        if self.changes:
+            wrong = [name for name in wrong if name == "cache"]
+        elif "cache" in wrong:
+            wrong.remove("cache")
+        if wrong:
+            hint = f"remove {wrong[0]}, or use another method"
+            raise PydanticCustomError(
+                "call", "{key} has no meaning with {method}", {"key": wrong[0], "method": written[0], "help": hint}
+            )
+        return self
+
+    @property
+    def method(self) -> str:
+        """Return the HTTP method."""
+        return next(name for name in _METHODS if getattr(self, name) is not None).upper()
+
+    @property
+    def changes(self) -> bool:
+        """Whether the call changes something there."""
+        return self.method != "GET"
+
     def build(self, resources: Resources) -> Step:
         """Return the asking step; what it could not get, and goes on without, is a warning in the trace."""
         target, path, cache, into = self.ask, resources.path, self.cache, self.into.put
-        path_of, tolerates, without = _request_path(self.get), self._tolerates, self._without()
+        request_of, tolerates, without = self._request(), self._tolerates, self._without()
 
         def step(message: Message) -> Asking:
             scope = scope_of(message)
-            asked = path_of(message.body, scope)
+            request = request_of(message.body, scope)
             try:
-                answer = yield Ask("http", target, {"method": "GET", "path": asked}, cache=cache)
-                if answer is None:
-                    raise RejectedError(f"404: {target} has nothing at {asked}")
+                answer = yield Ask("http", target, request, cache=cache)
+                if answer is None and request["method"] == "GET":
+                    raise RejectedError(f"404: {target} has nothing at {request['path']}")
             except (MessageError, EndpointError) as error:
                 if not tolerates(error):
                     raise
@@ -64,8 +103,25 @@ class Enrich(StepSpec):
 
         return step
 
+    def _request(self) -> Callable[[Any, Any], dict[str, Any]]:
+        """Return what makes the request of a message."""
+        method, body, key = self.method, self.body, self.key
+        path_of = _request_path(getattr(self, method.lower()))
+        if method == "GET":
+            return lambda root, scope: {"method": method, "path": path_of(root, scope)}
+
+        def request(root: Any, scope: Any) -> dict[str, Any]:
+            asked = {
+                "method": method,
+                "path": path_of(root, scope),
+                "body": root if body is None else body(root, scope),
+            }
+            return asked if key is None else {**asked, "key": _key(key(root, scope))}
+
+        return request
+
     def _tolerates(self, error: MessageError | EndpointError) -> bool:
-        if isinstance(error, BusyError):
+        if isinstance(error, BusyError | UnknownOutcomeError):  # what may have happened cannot be left out
             return False
         return self.optional or (self.missing != "fail" and is_not_found(error))
 
@@ -82,7 +138,10 @@ class Enrich(StepSpec):
 
     def sentence(self) -> str:
         """Return what the step does, in one sentence."""
-        return f"asks {self.ask} for {self.get.source} and puts the answer into {self.into.source}"
+        path, into = getattr(self, self.method.lower()).source, self.into.source
+        if self.changes:
+            return f"sends {self.method} {path} to {self.ask} and puts the answer into {into}"
+        return f"asks {self.ask} for {path} and puts the answer into {into}"
 
 
 def is_not_found(error: Exception) -> bool:
@@ -93,6 +152,16 @@ def is_not_found(error: Exception) -> bool:
     """
     status = _STATUS.search(str(error)) if isinstance(error, RejectedError) else None
     return status is not None and status.group() in {"404", "410"}
+
+
+def _key(value: Any) -> str:
+    """Return the key of a call: a text or a whole number that a header can hold."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    if not text.isascii() or not text.isprintable() or not 0 < len(text) <= _LONGEST_KEY:
+        raise ValidationError(
+            f"enrich: the key is {value!r:.100}; it must be a text of 1 to {_LONGEST_KEY} ASCII letters"
+        )
+    return text
 
 
 def _request_path(value: Any) -> Callable[[Any, Any], str]:

@@ -5,7 +5,14 @@ from typing import Any
 import pytest
 from pydantic import ValidationError as SpecError
 
-from esb.errors import BusyError, EndpointError, RejectedError, StoreError, ValidationError
+from esb.errors import (
+    BusyError,
+    EndpointError,
+    RejectedError,
+    StoreError,
+    UnknownOutcomeError,
+    ValidationError,
+)
 from esb.message import Ask, Message, Note
 
 GET = {"ask": "erp", "get": "/customers/{{ body.code }}", "into": "$.customer"}
@@ -113,3 +120,59 @@ def test_the_message_keeps_its_id(bench: Any):
 
     assert isinstance(goes_on, Message)
     assert goes_on.id == "m1"
+
+
+POST = {"enrich": {"ask": "erp", "post": "/orders", "into": "$.erp"}}
+
+
+def told(**more: Any) -> dict[str, Any]:
+    return {"enrich": {**POST["enrich"], **more}}
+
+
+def test_a_call_by_post_sends_the_body_and_puts_the_answer_into_it(bench: Any):
+    body = bench.body(told(), bench.message({"number": "PO-7"}), {"id": 12})
+
+    assert bench.asked == [Ask("http", "erp", {"method": "POST", "path": "/orders", "body": {"number": "PO-7"}})]
+    assert body == {"number": "PO-7", "erp": {"id": 12}}
+
+
+@pytest.mark.parametrize("method", ["post", "put", "patch"])
+def test_what_is_sent_and_its_key_may_be_written(bench: Any, method: str):
+    written = {"enrich": {"ask": "erp", method: "/orders/{{ body.number }}", "into": "$.erp"}}
+    written["enrich"] |= {"body": "{{ {'ref': body.number} }}", "key": "order-{{ body.number }}"}
+
+    body = bench.body(written, bench.message({"number": "PO-7"}), None)
+
+    assert bench.asked[0].request == {
+        "method": method.upper(),
+        "path": "/orders/PO-7",
+        "body": {"ref": "PO-7"},
+        "key": "order-PO-7",
+    }
+    assert body["erp"] is None
+
+
+@pytest.mark.parametrize("number", ["", "a\nb", "ä", "x" * 256, None])
+def test_a_key_that_no_header_can_hold_is_an_error(bench: Any, number: Any):
+    with pytest.raises(ValidationError, match="enrich: the key is"):
+        bench.outputs(told(key="$.number"), bench.message({"number": number}))
+
+
+def test_what_may_have_been_applied_is_not_left_out(bench: Any):
+    with pytest.raises(UnknownOutcomeError):
+        bench.outputs(told(optional="true"), bench.message({}), UnknownOutcomeError("cut"))
+
+
+@pytest.mark.parametrize(
+    ("written", "says"),
+    [
+        ({"ask": "erp", "into": "$.x"}, "makes one call, here is none"),
+        ({**GET, "post": "/x"}, "here is get and post"),
+        ({**GET, "body": "x"}, "body has no meaning with get"),
+        ({**GET, "key": "x"}, "key has no meaning with get"),
+        ({**POST["enrich"], "cache": "1m"}, "cache has no meaning with post"),
+    ],
+)
+def test_a_call_that_makes_no_sense_is_refused(bench: Any, written: dict[str, Any], says: str):
+    with pytest.raises(SpecError, match=says):
+        bench.spec({"enrich": written})

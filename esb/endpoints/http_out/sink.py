@@ -76,7 +76,7 @@ class HttpSink:
     def __init__(self, call: Call, reading: Reading, client: Client, door: Door, clock: Clock) -> None:
         self._call = call
         self._reading = reading
-        self._asking = replace(reading, expect=frozenset(), safe=True)
+        self._asking = replace(reading, expect=frozenset(), conflict="rejected", safe=True)
         self._client = client
         self._door = door
         self._clock = clock
@@ -149,18 +149,20 @@ class HttpSink:
         return document not in ([], {}) if answered.body else True
 
     async def ask(self, request: Any) -> Any:
-        """Return the JSON document that answers `{"method", "path", "body"?, "cache"?}`; None if there is no content.
+        """Return the JSON document that answers `{"method", "path", "body"?, "key"?, "cache"?}`; None if there is none.
 
-        Equal questions that are asked at once are one call; `cache` seconds is how old an answer may be.
+        Equal questions that are asked at once are one call; `cache` seconds is how old an answer may be. Calls that
+        change something bear `key` in the idempotency header and are each made.
 
         Raises:
-            RejectedError: There is no such thing (404), or the receiver said no.
-            EndpointError: It cannot be asked now.
+            RejectedError: There is no such thing (404), or the receiver said no, or its answer cannot be read.
+            UnknownOutcomeError: A call that changes something left, and no answer came.
+            EndpointError: It cannot be asked now; nothing was applied.
         """
         method, path, body = request.get("method", "GET"), request["path"], request.get("body")
         join(self._call.destination.written, path)
         if method not in _SAFE:
-            return await self._fetch(method, path, body)
+            return await self._fetch(method, path, body, str(request.get("key") or ""))
         keep = request.get("cache") or self._call.cache
         question = {"method": method, "path": path, "body": body}
         return await self._shared.get(question, keep, lambda: self._fetch(method, path, body))
@@ -183,25 +185,31 @@ class HttpSink:
         await self._shared.close()
         await self._client.close()
 
-    async def _fetch(self, method: str, path: str, body: Any) -> Any:
-        answered = await self._get(self._call.destination.written, path, method, body)
+    async def _fetch(self, method: str, path: str, body: Any, key: str = "") -> Any:
+        answered = await self._get(self._call.destination.written, path, method, body, key)
+        safe = method in _SAFE
         if answered.status < 400 and not answered.whole:
             raise RejectedError(
                 f"{method} {path}: the answer is longer than {self._call.max_answer} bytes or broke off"
             )
         try:
-            outcome(answered, self._private(), self._clock.now())
+            outcome(answered, replace(self._private(), safe=safe), self._clock.now())
         except RejectedError as error:
             raise RejectedError(f"{method} {path}: {error}") from error
-        return _document(answered)
+        try:
+            return _document(answered)
+        except EndpointError as error:
+            if safe:
+                raise
+            raise RejectedError(f"{method} {path} was done, but {error}") from error
 
-    async def _get(self, base: URL, path: str, method: str = "GET", body: Any = None) -> Answered:
+    async def _get(self, base: URL, path: str, method: str = "GET", body: Any = None, key: str = "") -> Answered:
         headers = {"Accept": _JSON, **({"Content-Type": _JSON} if body is not None else {})}
         content = None if body is None else encode_document(body)
-        safe = method in _SAFE
-        return await self._send(
-            Request(method, join(base, path), headers, content, safe=safe, limit=self._call.max_answer)
-        )
+        if key and self._call.key_header:
+            headers[self._call.key_header] = _header(key, "the key")
+        request = Request(method, join(base, path), headers, content, safe=method in _SAFE, limit=self._call.max_answer)
+        return await self._send(request, key)
 
     def _private(self) -> Reading:
         return replace(self._asking, secrets=self._door.credentials.secrets())

@@ -13,7 +13,8 @@ from esb.routes.outcome import acknowledge_to, needs_effect
 from esb.routes.project import PROJECT_FILE
 from esb.routes.rules.flow import rings
 from esb.routes.rules.view import View
-from esb.specs import EndpointSpec
+from esb.specs import EndpointSpec, StepSpec
+from esb.steps.enrich import Enrich
 
 _SECRET_KEY = re.compile(
     r"(?i)(?:.*[_-])?(?:password|passwd|secret|token|bearer|api[_-]?key|private[_-]?key|authorization)"
@@ -24,8 +25,9 @@ _NO_SECRET = re.compile(r"(?i)secret://|\$|\{\{|(?:bearer|basic)\s+(?:secret://|
 def missing_effect(view: View) -> Iterator[Diagnostic]:
     """Warn of an endpoint that changes the outside and does not say what to do when nobody knows whether it did."""
     delivered = {named.name for _, named in view.used if named.kind == "endpoint" and _delivers_to(named.loc)}
+    told = {name for visits in view.visits.values() for visit in visits if (name := _told(visit.spec))}
     for name, endpoint in view.project.endpoints.items():
-        if name in delivered and needs_effect(endpoint):
+        if (name in delivered and needs_effect(endpoint)) or (name in told and endpoint.effect is None):
             text = f'endpoint "{name}" does not say what to do when an outcome is unknown'
             advice = (
                 "tell how a repeat is recognised:\n"
@@ -37,6 +39,11 @@ def missing_effect(view: View) -> Iterator[Diagnostic]:
             )
             note = "until then it is treated as never_repeat: unknown outcomes wait for a person"
             yield view.finding("W710", text, view.file("endpoint", name), ("type",), help=advice, note=note)
+
+
+def _told(step: StepSpec) -> str:
+    """Return the endpoint at which a step makes or changes something that a repeat would make twice."""
+    return step.ask if isinstance(step, Enrich) and step.method in {"POST", "PATCH"} else ""
 
 
 def _delivers_to(loc: tuple[str | int, ...]) -> bool:
