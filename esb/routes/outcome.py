@@ -13,6 +13,13 @@ _SAFE_METHODS = {"GET", "HEAD", "PUT", "DELETE"}
 """RFC 9110 §9.2.2: sending these twice does what sending them once does."""
 
 
+REPEATED = {
+    "queue": "it is published again with the same message_id, which whoever consumes it has to recognise",
+    "smtp": "the mail is sent again with the same Message-ID, and may arrive twice",
+}
+"""What happens at endpoints that repeat unknown outcomes although nothing there is sure to recognise a repeat."""
+
+
 def recognises(endpoint: EndpointSpec, method: str) -> bool:
     """Whether a call of a step that changes something may be made again when nobody knows whether it was applied."""
     if endpoint.effect is None:

@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from esb.errors import Diagnostic
 from esb.policies import POLICIES, FailurePolicy
 from esb.reading import Document, Node
-from esb.routes.outcome import acknowledge_to, needs_effect
+from esb.routes.outcome import REPEATED, acknowledge_to, needs_effect
 from esb.routes.project import PROJECT_FILE
 from esb.routes.rules.flow import rings
 from esb.routes.rules.view import View
@@ -19,6 +19,8 @@ from esb.steps.enrich import Enrich
 _SECRET_KEY = re.compile(
     r"(?i)(?:.*[_-])?(?:password|passwd|secret|token|bearer|api[_-]?key|private[_-]?key|authorization)"
 )
+_KEYED = 'effect: { idempotency_key: "{{ message.effect_key }}" }'
+_NEVER = "effect: { never_repeat: true }"
 _NO_SECRET = re.compile(r"(?i)secret://|\$|\{\{|(?:bearer|basic)\s+(?:secret://|\{\{)|$")
 
 
@@ -30,15 +32,30 @@ def missing_effect(view: View) -> Iterator[Diagnostic]:
         if (name in delivered and needs_effect(endpoint)) or (name in told and endpoint.effect is None):
             text = f'endpoint "{name}" does not say what to do when an outcome is unknown'
             advice = (
-                "tell how a repeat is recognised:\n"
-                'effect: { idempotency_key: "{{ message.effect_key }}" }\n'
+                f"tell how a repeat is recognised:\n{_KEYED}\n"
                 "or how to look whether it happened:\n"
                 'effect: { probe: { get: "/orders?ref={{ body.order.number }}" } }\n'
-                "or that a person decides:\n"
-                "effect: { never_repeat: true }"
+                f"or that a person decides:\n{_NEVER}"
             )
             note = "until then it is treated as never_repeat: unknown outcomes wait for a person"
             yield view.finding("W710", text, view.file("endpoint", name), ("type",), help=advice, note=note)
+        elif name in delivered:
+            yield from _unseen_repeats(view, name, endpoint)
+
+
+def _unseen_repeats(view: View, name: str, endpoint: EndpointSpec) -> Iterator[Diagnostic]:
+    """Warn of an endpoint whose repeats somebody behind it has to recognise, or that cannot be asked what it has."""
+    file, effect = view.file("endpoint", name), endpoint.effect
+    blind = endpoint.type in REPEATED or (endpoint.type == "sql" and not getattr(endpoint, "ledger", ""))
+    if effect is not None and effect.probe is not None and blind:
+        text = f'endpoint "{name}" cannot be asked whether something arrived; the probe has no effect'
+        advice = "write effect: { never_repeat: true }, or tell how a repeat is recognised:\n" + _KEYED
+        note = "until then unknown outcomes wait for a person"
+        yield view.finding("W710", text, file, ("effect", "probe"), help=advice, note=note)
+    elif effect is None and endpoint.type in REPEATED:
+        text = f'endpoint "{name}" does not say what to do when an outcome is unknown'
+        advice = f"if repeats are recognised, or may come:\n{_KEYED}\nor a person decides:\n{_NEVER}"
+        yield view.finding("W710", text, file, ("type",), help=advice, note=f"until then {REPEATED[endpoint.type]}")
 
 
 def _told(step: StepSpec) -> str:
