@@ -15,6 +15,7 @@ import yaml
 from esb.app import usable
 from esb.app.checks import failures, look
 from esb.app.logs import Redactor, open_log
+from esb.app.standing import disabled, refused
 from esb.app.world import LiveWorld
 from esb.channels import open_channel
 from esb.cli.desk import at_home
@@ -32,6 +33,10 @@ from esb.stores import open_store
 Check = Callable[[Settings], Awaitable[str]]
 
 
+class Attention(Exception):
+    """Nothing is missing, but a person should look."""
+
+
 def command(project: ProjectDir = Path(), channel: ChannelUrl = "", store: StoreUrl = "", json: AsJson = False) -> int:
     """Check Python, project, secrets, channel, store, endpoints, disk and clock; exit 1 if something is missing."""
     settings = settings_of(project, channel, store, log_level="error")
@@ -41,15 +46,18 @@ def command(project: ProjectDir = Path(), channel: ChannelUrl = "", store: Store
 async def _doctor(settings: Settings, json: bool) -> int:
     failed = False
     for name, check in CHECKS.items():
+        sign = "+"
         try:
-            text, good = await check(settings), True
+            text = await check(settings)
+        except Attention as warning:
+            text, sign = str(warning), "!"
         except (EsbError, OSError) as error:
-            text, good = str(error), False
-        failed = failed or not good
+            text, sign = str(error), "-"
+        failed = failed or sign == "-"
         if json:
-            emit({"check": name, "ok": good, "text": text})
+            emit({"check": name, "ok": sign != "-", "warning": sign == "!", "text": text})
         else:
-            print(f"[{'+' if good else '-'}] {name}: {text}")
+            print(f"[{sign}] {name}: {text}")
     return int(failed)
 
 
@@ -108,6 +116,21 @@ async def _endpoints(settings: Settings) -> str:
     return "; ".join(f"{one.endpoint} {one.text}" for one in found) or "there is none"
 
 
+async def _left(settings: Settings) -> str:
+    state = settings.state_dir
+    found = [
+        f"{name} is disabled ({said}); ask the receiver, then run `esb endpoint resume {name}`"
+        for name, said in disabled(state).items()
+    ]
+    found += [
+        f"{count} refused by {name}; look at {state / 'refused' / name}, mend and remove them"
+        for name, count in refused(state).items()
+    ]
+    if found:
+        raise Attention("; ".join(found))
+    return "no endpoint is disabled, nothing was refused"
+
+
 async def _disk(settings: Settings) -> str:
     usage = shutil.disk_usage(settings.state_dir if settings.state_dir.exists() else settings.project)
     free = usage.free / usage.total
@@ -130,6 +153,7 @@ CHECKS: dict[str, Check] = {
     "store": _store,
     "channel": _channel,
     "endpoints": _endpoints,
+    "left over": _left,
     "disk": _disk,
     "clock": _clock,
 }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
 import typer
 import yaml
@@ -14,6 +15,7 @@ from pydantic import BaseModel
 from esb.app import usable
 from esb.app.checks import Looked, look, used_sides
 from esb.app.logs import Redactor, open_log
+from esb.app.standing import breakers, disabled, enable, refused
 from esb.app.world import LiveWorld
 from esb.cli.desk import opened, person
 from esb.cli.options import AsJson, ProjectDir, StoreUrl, settings_of
@@ -34,6 +36,8 @@ from esb.specs import SecretRef
 
 app = typer.Typer(no_args_is_help=True, help="Endpoints: list, show, check, pause, resume.")
 
+_STANDING: Final = ("paused", "disabled", "refused", "breaker")
+
 Names = Annotated[list[str] | None, typer.Argument(metavar="[NAME]...", help="Names, or globs: erp-*; default: all.")]
 Chosen = Annotated[list[str], typer.Argument(metavar="NAME...", help="Names, or globs: erp-*")]
 Why = Annotated[str, typer.Option("--reason", help="Why; whoever meets the pause reads it.")]
@@ -41,21 +45,21 @@ Why = Annotated[str, typer.Option("--reason", help="Why; whoever meets the pause
 
 @app.command("list")
 def list_(names: Names = None, project: ProjectDir = Path(), store: StoreUrl = "", json: AsJson = False) -> None:
-    """List the endpoints: type, direction, partner, which routes they feed or serve, and whether they are paused."""
+    """List the endpoints: type, direction, partner, which routes they feed or serve, and how they stand."""
     settings = settings_of(project, store=store)
     found = usable(settings.project)
-    paused = run_async(_paused(settings))
-    rows = [_row(found, name, paused.get(name)) for name in _chosen(found, names)]
+    standing = run_async(_standing(settings))
+    rows = [_row(found, name, standing) for name in _chosen(found, names)]
     if json:
         for row in rows:
             emit(row)
         return
     shown = [
         (row["endpoint"], row["type"], row["direction"], row["partner"], ", ".join(row["feeds"] + row["serves"]),
-         f"since {clock_text(row['paused']['since'])}, {row['paused']['reason']}" if row["paused"] else "")
+         "; ".join(_troubles(row)))
         for row in rows
     ]  # fmt: skip
-    table(("endpoint", "type", "direction", "partner", "routes", "paused"), shown)
+    table(("endpoint", "type", "direction", "partner", "routes", "state"), shown)
 
 
 @app.command()
@@ -65,18 +69,19 @@ def show(
     store: StoreUrl = "",
     json: AsJson = False,
 ) -> None:
-    """Show one: every key with its value or default, what it feeds and serves, and whether it is paused."""
+    """Show one: every key with its value or default, what it feeds and serves, and how it stands."""
     settings = settings_of(project, store=store)
     found = usable(settings.project)
     (known,) = _chosen(found, [name])
-    row = _row(found, known, run_async(_paused(settings)).get(known))
+    row = _row(found, known, run_async(_standing(settings)))
     row["definition"] = _plain(found.endpoints[known])
     if json:
         emit(row)
         return
-    paused = row.pop("paused")
-    if paused:
-        say(f"paused since {clock_text(paused['since'])}, {paused['reason']}")
+    for trouble in _troubles(row):
+        say(trouble)
+    for key in _STANDING:
+        row.pop(key)
     print(yaml.safe_dump(_plain(row), sort_keys=False, allow_unicode=True, width=110), end="")
 
 
@@ -130,7 +135,7 @@ async def _pause(settings: Settings, names: Iterable[str], reason: str, json: bo
 def resume(
     names: Chosen, project: ProjectDir = Path(), store: StoreUrl = "", reason: Why = "", json: AsJson = False
 ) -> None:
-    """Let paused endpoints go on; what has waited is taken and sent."""
+    """Let endpoints go on that are paused, or disabled by their receiver; what has waited is taken and sent."""
     settings = settings_of(project, store=store)
     run_async(_resume(settings, _chosen(usable(settings.project), names), reason, json))
 
@@ -138,16 +143,42 @@ def resume(
 async def _resume(settings: Settings, names: Iterable[str], reason: str, json: bool) -> None:
     async with opened(settings) as store:
         for name in names:
+            enabled = enable(settings.state_dir, name)
             was = await start(store, SystemClock(), name, person(), reason)
             if json:
-                emit({"endpoint": name, "paused": None, "was_paused": was})
+                emit({"endpoint": name, "paused": None, "was_paused": was, "was_disabled": enabled})
             else:
-                say(f"{name} goes on" if was else f"{name} was not paused")
+                say(f"{name} goes on" if was or enabled else f"{name} was not paused")
 
 
-async def _paused(settings: Settings) -> Mapping[str, Pause]:
+class _Standing(NamedTuple):
+    """How the endpoints stand, by name."""
+
+    paused: Mapping[str, Pause]
+    disabled: Mapping[str, str]
+    refused: Mapping[str, int]
+    breakers: Mapping[str, bool]
+
+
+async def _standing(settings: Settings) -> _Standing:
     async with opened(settings) as store:
-        return await pauses(store)
+        paused = await pauses(store)
+    known = await asyncio.to_thread(breakers, settings)
+    return _Standing(paused, disabled(settings.state_dir), refused(settings.state_dir), known)
+
+
+def _troubles(row: Mapping[str, Any]) -> list[str]:
+    """Return what is out of the ordinary about an endpoint, in words."""
+    paused, told = row["paused"], []
+    if paused:
+        told.append(f"paused since {clock_text(paused['since'])}, {paused['reason']}")
+    if row["disabled"]:
+        told.append(f"disabled: {row['disabled']}")
+    if row["breaker"] == "open":
+        told.append("the circuit breaker is open: calls fail, and one from time to time probes")
+    if row["refused"]:
+        told.append(f"{row['refused']} refused, see refused/{row['endpoint']}/ in the state folder")
+    return told
 
 
 def _chosen(project: Project, names: list[str] | None) -> list[str]:
@@ -168,7 +199,7 @@ def _chosen(project: Project, names: list[str] | None) -> list[str]:
     return list(found)
 
 
-def _row(project: Project, name: str, paused: Pause | None) -> dict[str, Any]:
+def _row(project: Project, name: str, standing: _Standing) -> dict[str, Any]:
     spec, edges = project.endpoints[name], graph_of(project).edges
     here = Thing("endpoint", name)
     feeds = sorted({edge.target.name for edge in edges if edge.source == here and edge.target.kind == "route"})
@@ -181,7 +212,10 @@ def _row(project: Project, name: str, paused: Pause | None) -> dict[str, Any]:
         "description": spec.description,
         "feeds": feeds,
         "serves": serves,
-        "paused": _pause_data(paused),
+        "paused": _pause_data(standing.paused.get(name)),
+        "disabled": standing.disabled.get(name),
+        "refused": standing.refused.get(name, 0),
+        "breaker": {True: "open", False: "closed"}.get(standing.breakers.get(name)),  # type: ignore[arg-type]
     }
 
 

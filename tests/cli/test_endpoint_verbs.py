@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from esb.cli import run
+from esb.management.metrics import Metrics
 
 FILES = {
     "esb.yaml": "defaults: { owner: desk }\n",
@@ -158,3 +163,75 @@ def test_a_process_serves_only_the_endpoints_that_it_is_told(site: Site) -> None
     site("run", "--once", "--log-level", "error", "--role", "delivery,recorder", "--endpoints", "out*")
 
     assert (before, site.delivered()) == ([], ["1.json"])
+
+
+@contextmanager
+def telling(metrics: bytes) -> Iterator[str]:
+    """Serve metrics as a running process does; lends its address."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """Answer."""
+            self.send_response(200 if self.path == "/metrics" else 404)
+            self.end_headers()
+            self.wfile.write(metrics)
+
+        def log_message(self, *said: Any) -> None:
+            """Say nothing."""
+
+    with HTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        try:
+            yield f"127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def test_an_open_breaker_of_the_running_process_is_shown(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    with telling(Metrics().render({}, {"erp": "open", "outbox": "closed"}, {})) as address:
+        monkeypatch.setenv("ESB_LISTEN", address)
+        rows = {row["endpoint"]: row["breaker"] for row in site.endpoint("list")}
+        listed = "\n".join(site("endpoint", "list", "erp"))
+        shown = site("endpoint", "show", "erp")
+
+    assert (rows["erp"], rows["outbox"], rows["hook"]) == ("open", "closed", None)
+    assert "the circuit breaker is open" in listed
+    assert shown[0].startswith("the circuit breaker is open") or "the circuit breaker is open" in site.err
+
+
+def test_without_a_running_process_nothing_is_said_of_breakers(site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("ESB_LISTEN", "127.0.0.1:9")
+
+    assert {row["breaker"] for row in site.endpoint("list")} == {None}
+
+
+def test_what_a_receiver_disabled_is_shown_and_goes_on_after_resume(site: Site) -> None:
+    mark = site.folder / "var/disabled/erp"
+    mark.parent.mkdir(parents=True)
+    mark.write_text("the receiver answered 410 Gone at 2026-01-01T00:00:00+00:00\n")
+
+    (row,) = site.endpoint("list", "erp")
+    doctor = [line for line in site("doctor") if "left over" in line]
+    (resumed,) = site.endpoint("resume", "erp")
+    (again,) = site.endpoint("resume", "erp")
+
+    assert row["disabled"].startswith("the receiver answered 410")
+    assert doctor[0].startswith("[!] left over: erp is disabled (the receiver answered 410")
+    assert not mark.exists()
+    assert (resumed["was_disabled"], again["was_disabled"]) == (True, False)
+
+
+def test_refused_items_are_counted_and_the_doctor_warns_of_them(site: Site) -> None:
+    folder = site.folder / "var/refused/inbox"
+    folder.mkdir(parents=True)
+    for name in ("a", "a.error.txt", "b", "b.error.txt"):
+        (folder / name).write_text("x")
+
+    (row,) = site.endpoint("list", "inbox")
+    doctor = {line["check"]: line for line in map(json.loads, site("doctor", "--json"))}
+
+    assert row["refused"] == 2
+    assert (doctor["left over"]["ok"], doctor["left over"]["warning"]) == (True, True)
+    assert "2 refused by inbox" in doctor["left over"]["text"]

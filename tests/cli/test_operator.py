@@ -399,7 +399,7 @@ def test_a_healthy_project_passes_every_check(seen: Site):
     said = seen("doctor", "--json")
 
     assert (said.code, [check["check"] for check in said.values if not check["ok"]]) == (0, [])
-    assert {"python", "project", "secrets", "store", "channel", "endpoints", "disk", "clock"} == {
+    assert {"python", "project", "secrets", "store", "channel", "endpoints", "left over", "disk", "clock"} == {
         check["check"] for check in said.values
     }
     assert all(line.startswith("[+] ") for line in seen("doctor").out.splitlines())

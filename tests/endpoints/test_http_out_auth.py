@@ -260,7 +260,7 @@ async def test_a_receiver_that_is_gone_gets_nothing_more_until_a_person_says_so(
 
     assert len(made.got) == 2
     assert "410 Gone" in str(first)
-    assert "to resume" in str(second)
+    assert "run `esb endpoint resume shop-hook`" in str(second)
     assert "disabled" in str(told)
     assert made.world.log.events() == ["endpoint.disabled"]
 

@@ -35,12 +35,12 @@ class Gone:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with self.file.open("x", encoding="utf-8") as file:
                 file.write(f"{reason} at {at}\n")
-            self._log.error("endpoint.disabled", endpoint=self._name, reason=reason, resume=f"delete {self.file}")
+            self._log.error("endpoint.disabled", endpoint=self._name, reason=reason, resume=f"esb endpoint resume {self._name}")
         return self._error()
 
     def _error(self) -> EndpointError:
         said = "it is disabled"
         with contextlib.suppress(OSError):
             said = self.file.read_text("utf-8").strip()
-        text = f"{self._name} is disabled: {said}; ask the receiver, then delete {self.file} to resume"
+        text = f"{self._name} is disabled: {said}; ask the receiver, then run `esb endpoint resume {self._name}`"
         return EndpointError(text, _AGAIN)
