@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-import esb.endpoints.sftp as room
+import esb.endpoints.remote.spec as room
 from esb.endpoints.remote.files import RemoteFiles
 from esb.endpoints.sftp import SftpEndpoint
 from esb.errors import FormatError
