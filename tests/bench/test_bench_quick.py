@@ -28,6 +28,7 @@ def bench(folder: Path, *names: str) -> tuple[str, dict[str, Any]]:
     return done.stdout, found
 
 
+@pytest.mark.soak
 @pytest.mark.rabbitmq
 def test_the_relay_compares_our_route_with_the_bare_client(tmp_path: Path) -> None:
     text, found = bench(tmp_path, "relay")
@@ -47,6 +48,7 @@ def test_webhooks_are_counted_until_they_are_delivered(tmp_path: Path) -> None:
     assert "| embedded + SQLite " in text
 
 
+@pytest.mark.soak
 @pytest.mark.rabbitmq
 @pytest.mark.postgresql
 def test_intake_is_compared_with_a_handler_that_only_publishes(tmp_path: Path) -> None:
