@@ -7,11 +7,14 @@ from random import Random
 from typing import Any
 
 from esb.formats.edi.grammar import Child, Composite, Element, Guide, Item, Loop, Note, Use, fields_of
+from esb.formats.edi.moments import FORMATS
 from esb.testing.edi_documents import DEPTH, Maker
 
 _LETTERS = {"a": "abcXYZ", "an": "ab Z09.-/é+:'?*"}
 """Separators are among them: they must be released when written."""
 _DIGITS = 15
+_TOKENS = {"CCYY": (1000, 9999), "YY": (0, 99), "MM": (1, 12), "DDD": (1, 365), "DD": (1, 28), "WW": (1, 53),
+           "D": (1, 7), "hh": (0, 23), "mm": (0, 59), "ss": (0, 59)}  # fmt: skip
 _RELEASES = {"D96A": "96A", "D01B": "01B"}
 _CONTRL = {"D96A": ("D", "3"), "D01B": ("4", "1")}
 
@@ -80,7 +83,20 @@ class MessageMaker(Maker):
                 there.add(position)
                 made |= self._field(item, omit)
             if all(_met(note, there) for note in notes) and there:
+                for note in notes:
+                    if note.kind == "F" and note.positions[1] in there:
+                        value, code = (items[position - 1].name for position in note.positions)
+                        made |= self._moment(value, code)
                 return made
+
+    def _moment(self, value: str, code: str) -> dict[str, Any]:
+        """Return a date, time or period in one of the formats that are checked, or one that is not checked."""
+        named = self.chance.choice([*FORMATS, "801"])
+        text = FORMATS.get(named, "14").replace("-", "").replace("ZZZ", "UTC").replace("Zhhmm", "+0130")
+        for token in ("CCYY", "DDD", "MM", "DD", "WW", "hh", "mm", "ss", "YY", "D"):
+            while token in text:
+                text = text.replace(token, f"{self.chance.randint(*_TOKENS[token]):0{len(token)}d}", 1)
+        return {value: text, code: named}
 
     def _field(self, item: Item, omit: str) -> dict[str, Any]:
         if item.merged:

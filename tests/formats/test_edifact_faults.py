@@ -22,6 +22,8 @@ FAULTS = [
     ("NAD+BY+", "NAD+BUYER+", "el.long", ["UCS+5", "UCD+39+2"]),
     ("QTY+21:10:PCE", "QTY+21:10:PIECES", "el.long", ["UCS+8", "UCD+39+2:3"]),
     ("QTY+21:10:PCE", "QTY+21:ten:PCE", "el.chars", ["UCS+8", "UCD+37+2:2"]),
+    ("DTM+137:20261121:102", "DTM+137:20261320:102", "el.date", ["UCS+3", "UCD+12+2:2"]),
+    ("DTM+137:20261121:102", "DTM+137:2561:401", "el.time", ["UCS+3", "UCD+12+2:2"]),
     ("PRI+AAA:12.50", "PRI+AAA:1E3", "el.chars", ["UCS+9", "UCD+37+2:2"]),
     ("PRI+AAA:12.50", "PRI+AAA:12,50", "num.decimal", ["UCS+9", "UCD+19+2:2"]),
     ("PRI+AAA:12.50", "PRI+AAA:12.", "num.decimal", ["UCS+9", "UCD+19+2:2"]),

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
+from esb.formats.edi import moments
 from esb.formats.edi.grammar import Composite, Element, Item, Note, Segment
 from esb.formats.edi.narrowed import Flaw, absent, narrowed, pairs_asked
 from esb.formats.edi.patterns import RELEASED_CHARACTERS, Marks
@@ -80,21 +81,29 @@ def _element(tag: str, position: int, item: Item, value: str, marks: Marks) -> I
 
 
 def _composite(name: str, position: int, of: Composite, value: str, marks: Marks) -> Iterator[Flaw]:
-    parts = value.split(marks.component)
+    parts = [_plain(part, marks) for part in value.split(marks.component)]
     if any(parts[len(of.items) :]):
         text = f"{name} has {len(parts)} components, {of.title} has {len(of.items)}"
         yield Flaw("el.components", text, position, len(of.items) + 1, of.id, _plain(value, marks))
     for number, item in enumerate(of.items, 1):
-        part = _plain(parts[number - 1], marks) if number <= len(parts) else ""
+        part = parts[number - 1] if number <= len(parts) else ""
         assert isinstance(item.of, Element)
         if not part:
             yield from absent(item, f"{name}-{number}", position, number)
-        elif (fault := fault_of(item.of, part, marks.decimal)) is not None:
+        elif (fault := fault_of(item.of, part, marks.decimal) or _misformed(of.notes, number, parts)) is not None:
             text = f"{name}-{number} ({item.of.title}) {part[:40]!r} {fault[1]}"
             yield Flaw(fault[0], text, position, number, item.of.id, part)
         else:
             yield from narrowed(item, f"{name}-{number}", part, 1, position, number)
     yield from _broken_notes(name, of.notes, parts, position, of.items)
+
+
+def _misformed(notes: Sequence[Note], number: int, parts: Sequence[str]) -> tuple[str, str] | None:
+    """Return what is wrong with a component whose format another one names."""
+    for note in notes:
+        if note.kind == "F" and note.positions[0] == number and note.positions[1] <= len(parts):
+            return moments.fault_of(parts[note.positions[1] - 1], parts[number - 1])
+    return None
 
 
 def _plain(text: str, marks: Marks) -> str:

@@ -23,7 +23,7 @@ _ITEM = re.compile(
 _PAIRS = re.compile(r"pairs (?P<of>\d{1,4}) (?P<value>\d{1,4}) x(?P<times>\d+)")
 _ANY = "0"
 """The element that takes any text, for segments that are carried but not checked."""
-_NOTE = re.compile(r"(?P<kind>[PRCLE])(?P<positions>(?:\d\d){2,})")
+_NOTE = re.compile(r"(?P<kind>[PRCLEF])(?P<positions>(?:\d\d){2,})")
 _DEPENDENCY = re.compile(r"D(?P<kind>[1-7])\((?P<positions>\d{1,3}(?:,\d{1,3})+)\)")
 _SAME = {"2": "P", "3": "R", "4": "E", "5": "C", "6": "L"}
 """EDIFACT's conditions that X12 has too; D1 (one and only one) and D7 (the first excludes the others) take two."""

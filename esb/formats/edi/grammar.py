@@ -119,7 +119,8 @@ def fields_of(items: Sequence[Item]) -> Iterator[Item]:
 class Note(Struct, frozen=True):
     """A condition between positions (from 1): P all or none, R at least one, E at most one, C and L if the first.
 
-    C: if the first is there, all others must be; L: at least one of the others.
+    C: if the first is there, all others must be; L: at least one of the others. F (between components): the second
+    names the format of the first, by the codes of EDIFACT's element 2379.
     """
 
     kind: str

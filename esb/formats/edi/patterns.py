@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from msgspec import Struct
 
 from esb.formats.edi.grammar import Composite, Element, Item, Narrow, Note, Segment
+from esb.formats.edi.moments import DAY, FORMATS, USUAL, pattern
 
 
 class Marks(Struct, frozen=True):
@@ -40,7 +41,6 @@ RELEASED_CHARACTERS = {RELEASED + code: chr(code) for code in range(256)}
 """What those private characters mean, for `str.translate`."""
 
 
-_DAY = r"(?:(?:0[13578]|1[02])(?:0[1-9]|[12]\d|3[01])|(?:0[469]|11)(?:0[1-9]|[12]\d|30)|02(?:0[1-9]|1\d|2[0-8]))"
 _MANY_CODES = 100
 
 
@@ -108,11 +108,31 @@ class _Sequence:
             source = f"(?:(?![{ends}]|$){inside.source('')})"
         else:
             banned = self._banned + (marks.repetition if item.times > 1 else "")
-            source = _coded(item, banned, marks)
+            source = self._formatted(position, item, _coded(item, banned, marks))
         if item.times > 1 and marks.repetition:
             source = f"{source}(?:{re.escape(marks.repetition)}{source}){{0,{item.times - 1}}}"
         before, behind = self._conditions(position)
         return f"{before}{source}{behind}"
+
+    def _formatted(self, position: int, item: Item, source: str) -> str:
+        """Return the expression for a value, by the formats that a later position may name for it."""
+        note = next((note for note in self._notes if note.kind == "F" and note.positions[0] == position), None)
+        if note is None:
+            return source
+        ends = f"(?!{self._char})"
+        between = f"{self._mark}{self._char}*+" * (note.positions[1] - position - 1) + self._mark
+        signs = "".join(sign for sign in "+-" if sign not in self._banned)
+        named = [*map(re.escape, FORMATS)]
+        if self._marks.release:
+            signs += "".join(chr(RELEASED + ord(sign)) for sign in "+-")
+            # whoever releases digits hides which format is named
+            hidden = f"[{chr(RELEASED + ord('0'))}-{chr(RELEASED + ord('9'))}]"
+            named.append(rf"\d*{hidden}(?:\d|{hidden})*")
+        ways = [f"{pattern(code, signs)}(?={between}{re.escape(code)}{ends})" for code in FORMATS]
+        # behind the usual ones comes what is not checked, so that a value without a format does not try them all
+        ways.insert(USUAL, f"{source}(?!{between}(?:{'|'.join(named)}){ends})")
+        narrowed = f"(?={source}{ends})" if item.narrows else ""
+        return f"{narrowed}(?:{'|'.join(ways)})"
 
     def _needed(self, item: Item) -> str:
         """Return the look-aheads of qualifiers that an overlay wants among the pairs."""
@@ -233,7 +253,7 @@ def _simple(element: Element, banned: str, marks: Marks) -> str:
         # nearly every number has so few digits that nothing needs to be counted
         return rf"-?(?:\d{{1,{most - 4}}}+(?:[{point}]\d{{1,4}}+)?|{whole})"
     if kind == "DT":
-        return rf"\d\d{_DAY}" if most == 6 else rf"(?:\d\d)?\d\d{_DAY}" if least == 6 else rf"\d{{4}}{_DAY}"
+        return rf"\d\d{DAY}" if most == 6 else rf"(?:\d\d)?\d\d{DAY}" if least == 6 else rf"\d{{4}}{DAY}"
     if kind == "TM":
         return r"(?:[01]\d|2[0-3])[0-5]\d" + {4: "", 6: r"[0-5]\d"}.get(most, r"(?:[0-5]\d(?:\d{1,2})?)?")
     if kind == "B":

@@ -16,6 +16,7 @@ from esb.errors import FormatError
 from esb.formats.edi.faults import errors
 from esb.formats.edi.grammar import Use
 from esb.formats.edi.machine import Machine
+from esb.formats.edi.moments import fault_of
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.segment_writer import SegmentWriter
 from esb.formats.edi.set_writer import SetWriter
@@ -237,8 +238,10 @@ class Writer:
     def _day(self, segments: list[str]) -> str:
         """Return the day of the document (DTM with 137), or nothing."""
         mark, inner = re.escape(self._marks.element), re.escape(self._marks.component)
-        found = re.compile(rf"DTM{mark}137{inner}(\d{{8}})(?:\d{{4}})?(?!\d)", re.ASCII)
-        return next((match[1] for segment in segments[:20] if (match := found.match(segment))), "")
+        # without a format it may be a day, too; with another one the same digits say something else
+        found = re.compile(rf"DTM{mark}137{inner}(\d{{8}})(?:\d{{4}})?(?:{inner}(?:102|203)?)?", re.ASCII)
+        days = (match[1] for segment in segments[:20] if (match := found.fullmatch(segment)))
+        return next((day for day in days if fault_of("102", day) is None), "")
 
 
 def _sectioned(document: dict[str, Any], machine: Machine) -> dict[str, Any]:
