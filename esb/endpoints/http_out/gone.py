@@ -35,7 +35,8 @@ class Gone:
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with self.file.open("x", encoding="utf-8") as file:
                 file.write(f"{reason} at {at}\n")
-            self._log.error("endpoint.disabled", endpoint=self._name, reason=reason, resume=f"esb endpoint resume {self._name}")
+            command = f"esb endpoint resume {self._name}"
+            self._log.error("endpoint.disabled", endpoint=self._name, reason=reason, resume=command)
         return self._error()
 
     def _error(self) -> EndpointError:
