@@ -11,6 +11,7 @@ from pydantic import ConfigDict, Field, field_validator
 
 from esb.calendar import Calendar
 from esb.formats.edi.overlay import Overlay
+from esb.formats.edi.parties import Ids
 from esb.specs import Duration, EndpointName, PolicyName, Spec
 
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
@@ -93,7 +94,10 @@ class PartnerSpec(Spec):
     description: str = Field("", description="Who they are.")
     owner: str = Field("", description="Who looks after this partner, and after their endpoints without `owner`.")
     retry: PolicyName | None = Field(None, description="The named policy of their endpoints without `retry`.")
-    ids: dict[str, str] = Field(default_factory=dict, description="How they call themselves: isa, gs, gln, as2.")
+    ids: Ids = Field(
+        default_factory=dict,
+        description="How they call themselves, one or several: isa, gs, unb (EDI of others is refused), gln, as2.",
+    )
     acknowledge_to: EndpointName | None = Field(None, description="The endpoint that gets our acknowledgments.")
     expect: Expect | None = Field(None, description="What they owe us, and when it is late.")
     calendar: CalendarSpec | None = Field(None, description="When they work; without it all time counts.")

@@ -109,3 +109,15 @@ def test_names_in_a_partner_s_file_must_exist():
     texts = [f"{each.place.file}: {each.text}" for each in found if each.severity == "error"]
     assert any("acme.yaml" in text and "nihgtly" in text for text in texts)
     assert any("acme.yaml" in text and "acmee" in text for text in texts)
+
+
+def test_ids_are_one_or_several():
+    spec = PartnerSpec(ids={"isa": ["01/123456789", "ZZ/ACME"], "gs": "ACME"}, edi={"receiver": {"isa": "ZZ/HOUSE"}})
+
+    assert spec.ids["isa"] == ["01/123456789", "ZZ/ACME"]
+
+
+@pytest.mark.parametrize("ids", [{"isa": ""}, {"gs": []}, {"unb": ["1", " "]}, {"isa": "01/1234567890123456"}])
+def test_ids_that_no_envelope_can_hold_are_refused(ids: Any):
+    with pytest.raises(ValidationError, match="write identifiers of 1 to"):
+        PartnerSpec(ids=ids)

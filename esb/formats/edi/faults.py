@@ -127,6 +127,8 @@ set.check            set      5  5  12
 set.too-large        set      5  5  12
 set.with-others      set      -  -  7
 grp.unsupported      group    1  1  17
+grp.sender           group    1  1  17
+grp.receiver         group    1  1  17
 grp.version          group    2  2  14
 grp.no-trailer       group    3  3  13
 grp.number           group    4  4  28

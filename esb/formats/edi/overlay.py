@@ -13,6 +13,7 @@ from esb.formats.edi.applying import Applied, apply
 from esb.formats.edi.dictionary import refuse
 from esb.formats.edi.faults import MEANINGS
 from esb.formats.edi.grammar import MANY, Amend, Guide, Narrow
+from esb.formats.edi.parties import Ids
 from esb.reading import Document, read
 from esb.specs import Spec
 
@@ -54,6 +55,9 @@ class Overlay(Spec):
 
     versions: list[str] = Field([], description="The versions that are agreed: 004010, D96A; others are faults.")
     tolerate: list[str] = Field([], description="Faults of this partner that are noted but refuse nothing.")
+    receiver: Ids = Field(
+        default_factory=dict, description="How they call us, as in `ids`: isa, gs, unb; what is for others is refused."
+    )
     change: dict[str, list[Change]] = Field(
         default_factory=dict, description="What is otherwise than in the standard, by set or message: 850, ORDERS."
     )

@@ -130,6 +130,7 @@ class EdifactFormat:
             limit=spec.limit,
             segment_limit=spec.segment_limit,
             bind=bind,
+            parties=self.library.parties,
         )
 
     def render(self, document: Document) -> bytes:

@@ -7,6 +7,7 @@ from datetime import date
 from typing import TypeAlias
 
 from esb.formats.edi.control import same_number
+from esb.formats.edi.parties import Parties
 from esb.formats.edi.patterns import Marks
 from esb.formats.edifact.envelope import Group, Interchange, at
 
@@ -33,6 +34,19 @@ def unb_faults(unb: Interchange) -> list[Wrong]:
         found.append(("ich.number-bad", 5, f"UNB05 is {unb.number[:20]!r}, it should be 1 to 14 characters"))
     if unb.at(11).strip() not in ("", "0", "1", "2", "3", "4"):
         found.append(("ich.flags", 11, f"UNB11 is {unb.at(11)[:20]!r}, it should be 1 (a test) or nothing"))
+    return found
+
+
+def unb_strangers(unb: Interchange, parties: Parties) -> list[Wrong]:
+    """Return what is wrong with the parties of a UNB where the partner's are declared."""
+    found: list[Wrong] = []
+    sender, receiver = ((unb.at(element), unb.at(element, 2)) for element in (2, 3))
+    for side, what, declared in parties.wrong("unb", sender, receiver):
+        identifier, qualifier = sender if side == "sender" else receiver
+        element = 2 if side == "sender" else 3
+        said = f"{qualifier.strip()[:10]}/{identifier.strip()[:40]}".removeprefix("/")
+        suffix = "-qualifier" if what == "qualifier" else ""
+        found.append((f"ich.{side}{suffix}", element, f"the {side} is {said} (UNB{element:02d}), {declared}"))
     return found
 
 

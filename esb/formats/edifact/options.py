@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from esb.formats.edi.machine import Machine
+from esb.formats.edi.parties import ANYBODY, Parties
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.walker import Limits
 
@@ -17,7 +18,7 @@ class Options(Struct, frozen=True):
     `reject` = what goes down with a bad message: the message alone, its group, or its interchange. `carry`: messages
     without a guide are given as plain segments. `limit` bounds a message (and what is held back for `reject`),
     `segment_limit` a segment, both in bytes. `encoding` beats the character set of the UNB. Without `bind` messages
-    are checked and counted, and give no documents.
+    are checked and counted, and give no documents. `parties` = who may send, and to whom; what is not so is refused.
     """
 
     machine: Callable[[str, str, str, Marks], Machine | None]
@@ -32,3 +33,4 @@ class Options(Struct, frozen=True):
     segment_limit: int = 1_000_000
     limits: Limits = Limits()
     bind: bool = True
+    parties: Parties = ANYBODY

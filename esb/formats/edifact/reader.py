@@ -13,7 +13,7 @@ from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.holding import Holding
 from esb.formats.edifact.acknowledge import Writer, contrl, group_segment, message_segments
 from esb.formats.edifact.envelope import Group, Interchange, Level, Verdict, at, elements_of
-from esb.formats.edifact.envelope_checks import Wrong, unb_faults, une_faults, ung_faults, unz_faults
+from esb.formats.edifact.envelope_checks import Wrong, unb_faults, unb_strangers, une_faults, ung_faults, unz_faults
 from esb.formats.edifact.framing import Framer, Opened
 from esb.formats.edifact.message import Message
 from esb.formats.edifact.options import Options
@@ -169,6 +169,9 @@ class EdifactReader:
             self._held = Holding(self._options.limit, with_others)
         for code, text in head.oddities:
             self._wrong([(code, 1, text)], "UNB", "error" if code == "ich.standard" else "warning")
+        strangers = unb_strangers(interchange, self._options.parties)
+        self._wrong(strangers, "UNB")
+        interchange.refused = next((text for code, _, text in strangers if code not in self._options.tolerate), "")
         self._wrong(unb_faults(interchange), "UNB")
         self._check_duplicate(interchange, met)
 
@@ -183,7 +186,7 @@ class EdifactReader:
         if text:
             self._wrong([("ich.duplicate", 5, text)], "UNB")
             if interchange.faults[-1].severity == "error":
-                interchange.refused = text
+                interchange.refused = interchange.refused or text
 
     def _trailer(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
         interchange = self._interchange

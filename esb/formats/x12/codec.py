@@ -122,6 +122,7 @@ class X12Format:
             limit=spec.limit,
             segment_limit=spec.segment_limit,
             bind=bind,
+            parties=self.library.parties,
         )
 
     def render(self, document: Document) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TypeAlias
 
 from esb.formats.edi.control import same_number
+from esb.formats.edi.parties import Parties
 from esb.formats.x12.envelope import Group, Interchange
 
 Wrong: TypeAlias = tuple[str, int, str]
@@ -44,6 +45,29 @@ def isa_faults(isa: Sequence[str]) -> list[Wrong]:
         found.append(("ich.ack-flag", 14, f"ISA14 is {isa[13][:20]!r}, it should be 0 or 1 (a TA1 is wanted)"))
     if isa[14] not in ("P", "T", "I"):
         found.append(("ich.flags", 15, f"ISA15 is {isa[14][:20]!r}, it should be P (production) or T (test)"))
+    return found
+
+
+def isa_strangers(isa: Sequence[str], parties: Parties) -> list[Wrong]:
+    """Return what is wrong with the parties of an ISA where the partner's are declared."""
+    places = {"sender": (5, 6), "receiver": (7, 8)}
+    found: list[Wrong] = []
+    for side, what, declared in parties.wrong("isa", (isa[5], isa[4]), (isa[7], isa[6])):
+        qualifier, element = places[side]
+        said = f"{isa[qualifier - 1].strip()[:10]}/{isa[element - 1].strip()[:20]}"
+        text = f"the {side} is {said} (ISA{qualifier:02d}/ISA{element:02d}), {declared}"
+        suffix = "-qualifier" if what == "qualifier" else ""
+        found.append((f"ich.{side}{suffix}", qualifier if suffix else element, text))
+    return found
+
+
+def gs_strangers(gs: Sequence[str], parties: Parties) -> list[Wrong]:
+    """Return what is wrong with the parties of a GS where the partner's are declared."""
+    found: list[Wrong] = []
+    for side, _, declared in parties.wrong("gs", (gs[1],), (gs[2],)):
+        element = 2 if side == "sender" else 3
+        text = f"the {side} of the group is {gs[element - 1].strip()[:20]!r} (GS{element:02d}), {declared}"
+        found.append((f"grp.{side}", element, text))
     return found
 
 

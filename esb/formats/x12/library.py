@@ -12,6 +12,7 @@ from esb.formats.edi.grammar import Guide
 from esb.formats.edi.guide_file import read_guide
 from esb.formats.edi.machine import Machine
 from esb.formats.edi.overlay import PartnerOverlay, read_overlay
+from esb.formats.edi.parties import read_parties
 from esb.formats.edi.patterns import Marks
 from esb.reading import Document, read
 
@@ -67,6 +68,7 @@ class Library:
 
     def __init__(self, names: tuple[str, ...], project: Mapping[str, bytes], partner: str = "") -> None:
         self.overlay = read_overlay(partner, project)
+        self.parties = read_parties(partner, project)
         self._narrowed: dict[tuple[str, str], Guide | None] = {}
         self._machines: dict[tuple[str, str, Marks, bool], Machine | None] = {}
         self._shipped = frozenset(name.removeprefix("x12/") for name in names if name.startswith("x12/"))

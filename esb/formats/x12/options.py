@@ -7,6 +7,7 @@ from collections.abc import Callable
 from msgspec import Struct
 
 from esb.formats.edi.machine import Machine
+from esb.formats.edi.parties import ANYBODY, Parties
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.walker import Limits
 
@@ -17,6 +18,7 @@ class Options(Struct, frozen=True):
     `reject` = what goes down with a bad set: the set alone, its group, or its interchange. `carry`: sets without a
     guide are given as plain segments. `limit` bounds a transaction set (and what is held back for `reject`),
     `segment_limit` a segment, both in bytes. Without `bind` sets are checked and counted, and give no documents.
+    `parties` = who may send, and to whom; what is not so is refused whole.
     """
 
     machine: Callable[[str, str, Marks], Machine | None]
@@ -32,3 +34,4 @@ class Options(Struct, frozen=True):
     segment_limit: int = 1_000_000
     limits: Limits = Limits()
     bind: bool = True
+    parties: Parties = ANYBODY

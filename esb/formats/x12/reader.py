@@ -13,7 +13,15 @@ from esb.formats.edi.holding import Holding
 from esb.formats.parts import bad
 from esb.formats.x12.acknowledge import Writer, acknowledgment, set_segments, technical
 from esb.formats.x12.envelope import Group, Interchange, Verdict
-from esb.formats.x12.envelope_checks import Wrong, ge_faults, gs_faults, iea_faults, isa_faults
+from esb.formats.x12.envelope_checks import (
+    Wrong,
+    ge_faults,
+    gs_faults,
+    gs_strangers,
+    iea_faults,
+    isa_faults,
+    isa_strangers,
+)
 from esb.formats.x12.framing import Framer, Opened, Run
 from esb.formats.x12.options import Options
 from esb.formats.x12.refusals import Stray, junk, of_envelope, with_others
@@ -128,7 +136,8 @@ class X12Reader:
         elif tag == "IEA":
             yield from self._trailer(values, text, run.locate(index))
         elif tag == "TA1":
-            yield self._ta1(values, text)
+            answer = self._ta1(values, text)
+            yield with_others(answer, interchange.refused) if interchange.refused else answer
         else:
             what = "a set" if tag in ("ST", "SE") else "a group" if tag == "GE" else "an envelope"
             self._strayed(run, index, f"{tag[:20]!r} stands where {what} should begin")
@@ -160,18 +169,19 @@ class X12Reader:
             self._held = Holding(self._options.limit, with_others)
         for code, text in opened.oddities:
             self._wrong([(code, 0, text)], "ISA", "warning")
+        interchange.refused = self._refusing(isa_strangers(opened.elements, self._options.parties), "ISA")
         self._wrong(isa_faults(opened.elements), "ISA")
         if met == "other":
             text = f"interchange {interchange.number} of this sender came before with another content"
             self._wrong([("ich.duplicate", 13, text)], "ISA")
-            interchange.refused = text
+            interchange.refused = interchange.refused or text
             return
         pair = "\0".join(element.strip() for element in opened.elements[4:8])
         if len(self._seen) < 10_000 and not self._seen.setdefault(pair, Numbers()).first_time(interchange.number):
             text = f"interchange {interchange.number} of this sender came before in the same delivery"
             self._wrong([("ich.duplicate", 13, text)], "ISA")
             if errors(interchange.faults)[-1:] and interchange.faults[-1].severity == "error":
-                interchange.refused = text
+                interchange.refused = interchange.refused or text
 
     def _trailer(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
         interchange = self._interchange
@@ -240,6 +250,8 @@ class X12Reader:
         if self._options.reject == "group":
             self._held = Holding(self._options.limit, with_others)
         group.known = self._options.known(group.version)
+        if not interchange.refused:
+            group.refused = self._refusing(gs_strangers(gs, self._options.parties), "GS")
         self._wrong(gs_faults(group, interchange), "GS")
 
     def _close_group(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
@@ -256,7 +268,7 @@ class X12Reader:
         if self._held is not None and found:
             yield from self._held.doom(f"its group is refused: {found[0].text}")
         if options.reject == "group" and self._held is not None:
-            group.refused = self._held.doomed
+            group.refused = group.refused or self._held.doomed
             yield from self._held.release()
             self._held = None
         if group.gs[0].strip() != "FA":
@@ -293,7 +305,7 @@ class X12Reader:
         group.noted += verdict.code == "E"
         self._say(group, verdict)
         part = current.part(verdict, self._headers)
-        if part is not None and self._held is None and not self._interchange.refused:
+        if part is not None and self._held is None and not (self._interchange.refused or group.refused):
             yield part
         elif part is not None:
             yield from self._give(part)
@@ -302,10 +314,10 @@ class X12Reader:
             yield from self._held.doom(reason)
 
     def _give(self, part: Part) -> Iterator[Part]:
-        """Give what became of a set, or hold it back, or refuse it with its interchange."""
-        assert self._interchange is not None
-        if self._interchange.refused:
-            yield with_others(part, self._interchange.refused)
+        """Give what became of a set, or hold it back, or refuse it with its group or interchange."""
+        assert self._interchange is not None and self._group is not None
+        if refused := self._interchange.refused or self._group.refused:
+            yield with_others(part, refused)
         elif self._held is None:
             yield part
         else:
@@ -319,7 +331,7 @@ class X12Reader:
         said = set_segments(verdict, self._writer, kind, group.told < self._options.limits.answer)
         group.answer.write(said.encode("latin-1"))
         group.told += len(verdict.faults)
-        if self._options.reject != "set":
+        if self._options.reject != "set" or group.refused:
             refused = Verdict(verdict.set, verdict.number, "R", [], verdict.guide)
             group.refusal.write(set_segments(refused, self._writer, kind).encode("latin-1"))
 
@@ -339,6 +351,11 @@ class X12Reader:
             return raw.decode("utf-8")
         except UnicodeDecodeError:
             return raw.decode(self._options.encoding, "replace")
+
+    def _refusing(self, found: Sequence[Wrong], tag: str) -> str:
+        """Note faults that leave nothing to be taken; return the first that is not tolerated."""
+        self._wrong(found, tag)
+        return next((text for code, _, text in found if code not in self._options.tolerate), "")
 
     def _wrong(
         self, found: Sequence[Wrong], tag: str, severity: str = "error", place: tuple[int, int] | None = None

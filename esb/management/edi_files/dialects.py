@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from msgspec.structs import replace
 
@@ -13,9 +13,11 @@ from esb.formats import X12, Edifact
 from esb.formats.edi.machine import Machine
 from esb.formats.edifact.codec import EdifactFormat
 from esb.formats.edifact.framing import Framer as EdifactFramer
+from esb.formats.edifact.options import Options as EdifactOptions
 from esb.formats.edifact.reader import EdifactReader
 from esb.formats.x12.codec import X12Format
 from esb.formats.x12.framing import Framer as X12Framer
+from esb.formats.x12.options import Options as X12Options
 from esb.formats.x12.reader import X12Reader
 from esb.management.edi_files import edifact_dialect, x12_dialect
 from esb.management.edi_files.cuts import Cutter
@@ -23,6 +25,8 @@ from esb.management.edi_files.edifact_dialect import EdifactCutter
 from esb.management.edi_files.x12_dialect import X12Cutter
 from esb.ports import Reader
 from esb.specs import FormatSpec
+
+Given = TypeVar("Given", X12Options, EdifactOptions)
 
 HEAD = 1 << 16
 """Bytes in which a file must say what it is."""
@@ -110,8 +114,13 @@ def held(options: Any) -> Any:
     return replace(options, limit=min(options.limit, HELD))
 
 
+def _looked_at(options: Given) -> Given:
+    """Return how files are read that somebody looks at: what we sent to the partner is right, too."""
+    return replace(options, parties=replace(options.parties, returning=True))
+
+
 def _x12(made: X12Format) -> Dialect:
-    options = made.options()
+    options = _looked_at(made.options())
 
     def machine(header: Any, group: Any, head: Any) -> Machine | None:
         return options.machine(header.set, group.element(8) if group is not None else "", header.marks)
@@ -122,7 +131,7 @@ def _x12(made: X12Format) -> Dialect:
         names=_X12_NAMES,
         labels=x12_dialect.LABELS,
         reader=lambda: X12Reader(options),
-        checker=lambda stream: X12Reader(made.options(stream=True) if stream else held(options)),
+        checker=lambda stream: X12Reader(_looked_at(made.options(stream=True)) if stream else held(options)),
         counts=lambda reader: (reader.interchanges, reader.groups, reader.sets),
         cutter=lambda: X12Cutter(X12Framer(options.segment_limit, options.unwrap)),
         machine=machine,
@@ -130,7 +139,7 @@ def _x12(made: X12Format) -> Dialect:
 
 
 def _edifact(made: EdifactFormat) -> Dialect:
-    options = made.options()
+    options = _looked_at(made.options())
 
     def machine(header: Any, group: Any, head: Any) -> Machine | None:
         version = "".join(header.parts(2)[1:3])
@@ -143,7 +152,7 @@ def _edifact(made: EdifactFormat) -> Dialect:
         names=_EDIFACT_NAMES,
         labels=edifact_dialect.LABELS,
         reader=lambda: EdifactReader(options),
-        checker=lambda stream: EdifactReader(made.options(stream=True) if stream else held(options)),
+        checker=lambda stream: EdifactReader(_looked_at(made.options(stream=True)) if stream else held(options)),
         counts=lambda reader: (reader.interchanges, reader.groups, reader.messages),
         cutter=lambda: EdifactCutter(
             EdifactFramer(options.segment_limit, options.limit, options.encoding, options.unwrap)
