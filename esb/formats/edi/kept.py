@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+KEPT = 65_536
+"""Bytes that are kept of what stands beside documents: outside of everything, or before the lines of a streamed set."""
+
 _HEAD = 4096
 _BLANK = b" \t\r\n\x00\x1a"
 

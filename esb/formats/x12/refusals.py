@@ -8,11 +8,9 @@ from msgspec.structs import replace
 
 from esb.edge import Part
 from esb.formats.edi.faults import Fault, errors
+from esb.formats.edi.kept import KEPT
 from esb.formats.parts import bad
 from esb.formats.x12.framing import Junk
-
-KEPT = 65_536
-"""Bytes that are kept of what stands outside of everything."""
 
 
 class Stray:
