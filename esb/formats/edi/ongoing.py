@@ -5,23 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from msgspec import Struct
-
 from esb.edge import Finding, Part
 from esb.formats.edi.checks import check
 from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.kept import KEPT, Kept
+from esb.formats.edi.refusals import Words
 from esb.formats.edi.units import Cut
 from esb.formats.edi.walker import Walk
-
-
-class Words(Struct, frozen=True):
-    """How a dialect calls it (`set`, `message`), its header and its trailer; `sentence` tells its faults to people."""
-
-    kind: str
-    header: str
-    trailer: str
-    sentence: Callable[[Sequence[Fault], int, str], str]
 
 
 class Asked(Protocol):

@@ -8,19 +8,17 @@ from typing import Any
 from esb.edge import Part
 from esb.formats.edi.control import printable
 from esb.formats.edi.machine import Machine
-from esb.formats.edi.ongoing import Ongoing, Words
+from esb.formats.edi.ongoing import Ongoing
 from esb.formats.edi.walker import Walk
 from esb.formats.edifact.charsets import decoded
 from esb.formats.edifact.envelope import Group, Interchange, Level, Verdict, at, plain
 from esb.formats.edifact.envelope_checks import unh_faults, unt_faults
 from esb.formats.edifact.options import Options
-from esb.formats.edifact.refusals import sentence
+from esb.formats.edifact.refusals import WORDS
 from esb.formats.edifact.run import Run
 
 STOPS = frozenset({"UNA", "UNB", "UNG", "UNH", "UNT", "UNE", "UNZ", "UNO"})
 """Tags that end an open message, whatever its guide says."""
-
-_WORDS = Words("message", "UNH", "UNT", sentence)
 
 
 class Message:
@@ -54,7 +52,7 @@ class Message:
         self.walk.context = (self._interchange.number, group, self.number)
         self.walk.open(run.segments[index], run.locate, index)
         alone = None if supported else run.segments[index]
-        self._ongoing = Ongoing(_WORDS, options, self.walk, begin, alone, keep=True)
+        self._ongoing = Ongoing(WORDS, options, self.walk, begin, alone, keep=True)
         self._check_header(values, supported)
 
     def _machine(self) -> tuple[Machine, bool, frozenset[str]]:

@@ -7,10 +7,12 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from esb.edge import Met, Part
+from esb.edge import Finding, Met, Part
 from esb.formats.edi.control import Numbers, printable
 from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.holding import Holding
+from esb.formats.edi.parties import noted
+from esb.formats.edi.refusals import Stray
 from esb.formats.edifact.acknowledge import Writer, contrl, group_segment, message_segments
 from esb.formats.edifact.envelope import Group, Interchange, Level, Verdict, at, elements_of
 from esb.formats.edifact.envelope_checks import Wrong, unb_faults, unb_strangers, une_faults, ung_faults, unz_faults
@@ -18,7 +20,7 @@ from esb.formats.edifact.framing import Framer, Opened
 from esb.formats.edifact.message import Message
 from esb.formats.edifact.options import Options
 from esb.formats.edifact.packages import Package
-from esb.formats.edifact.refusals import Stray, junk, of_envelope, sentence, with_others
+from esb.formats.edifact.refusals import WORDS
 from esb.formats.edifact.run import Run
 from esb.formats.parts import bad
 
@@ -43,6 +45,7 @@ class EdifactReader:
         self._writer: Writer
         self._lower: tuple[int, int] | None = None
         self._met: Sequence[Met] = ()
+        self._notes: tuple[Finding, ...] = ()
         self._muted = False
         self.interchanges = self.groups = self.messages = 0
 
@@ -64,7 +67,12 @@ class EdifactReader:
 
     def _stamped(self, parts: Iterator[Part]) -> list[Part]:
         """Return parts, each with the number of the interchange that was open when it was cut out."""
-        return [replace(part, unit=self.interchanges) for part in parts if not self._muted]
+        found: list[Part] = []
+        for part in parts:
+            if not self._muted:
+                told, self._notes = noted(part, self._notes), ()
+                found.append(replace(told, unit=self.interchanges))
+        return found
 
     def _rest(self) -> Iterator[Part]:
         yield from self._read(b"", final=True)
@@ -84,7 +92,7 @@ class EdifactReader:
                 yield from self._package(event)
             else:
                 self._muted = False
-                yield junk(event)
+                yield WORDS.junk(event)
 
     def _run(self, run: Run) -> Iterator[Part]:
         segments, index, known = run.segments, 0, (0, 0)
@@ -142,7 +150,7 @@ class EdifactReader:
 
     def _strayed(self, run: Run, index: int, text: str) -> None:
         if self._stray is None:
-            self._stray = Stray(text, *run.locate(index))
+            self._stray = Stray(WORDS, text, *run.locate(index))
         self._stray.add(run.whole(index))
 
     def _end_stray(self) -> Iterator[Part]:
@@ -166,11 +174,14 @@ class EdifactReader:
         self._headers = interchange.headers()
         self._writer = Writer(interchange)
         if self._options.reject == "interchange":
-            self._held = Holding(self._options.limit, with_others)
+            self._held = Holding(self._options.limit, WORDS.with_others)
         for code, text in head.oddities:
             self._wrong([(code, 1, text)], "UNB", "error" if code == "ich.standard" else "warning")
         strangers = unb_strangers(interchange, self._options.parties)
         self._wrong(strangers, "UNB")
+        # what is tolerated is told with the next document
+        latest = interchange.faults[-len(strangers) :] if strangers else []
+        self._notes = tuple(fault.finding() for fault in latest if fault.severity == "warning")
         interchange.refused = next((text for code, _, text in strangers if code not in self._options.tolerate), "")
         self._wrong(unb_faults(interchange), "UNB")
         self._check_duplicate(interchange, met)
@@ -216,7 +227,7 @@ class EdifactReader:
         self._interchange = None
         if found:
             label = f"interchange {interchange.number[:20] or '?'}"
-            yield of_envelope(interchange.faults, label, raw, self._headers)
+            yield WORDS.of_envelope(interchange.faults, label, raw, self._headers)
 
     def _answer(self, interchange: Interchange) -> None:
         kind = self._options.acknowledge
@@ -245,7 +256,7 @@ class EdifactReader:
         group = self._group = Group(values[1:], interchange.marks, offset, line)
         self._headers = {**interchange.headers(), **group.headers()}
         if self._options.reject == "group":
-            self._held = Holding(self._options.limit, with_others)
+            self._held = Holding(self._options.limit, WORDS.with_others)
         self._wrong(ung_faults(group, interchange), "UNG")
 
     def _close_group(self, values: list[str], text: str, place: tuple[int, int]) -> Iterator[Part]:
@@ -273,7 +284,7 @@ class EdifactReader:
             head = self._writer.encoded(group_segment(group, self._writer))
             interchange.refusal.add(head + refused, group.refusal.count + 1)
         if found:
-            yield of_envelope(group.faults, f"group {group.number[:20] or '?'}", raw, self._headers)
+            yield WORDS.of_envelope(group.faults, f"group {group.number[:20] or '?'}", raw, self._headers)
         self._headers = interchange.headers()
 
     # message
@@ -312,7 +323,7 @@ class EdifactReader:
         """Give a part, or hold it back, or refuse it with its interchange."""
         assert self._interchange is not None
         if self._interchange.refused:
-            yield with_others(part, self._interchange.refused)
+            yield WORDS.with_others(part, self._interchange.refused)
         elif self._held is None:
             yield part
         else:
@@ -361,7 +372,7 @@ class EdifactReader:
         findings = tuple(fault.finding() for fault in faults)
         identifier = [at(package.uno, 1, interchange.marks, part) for part in (1, 2)]
         verdict = Verdict(number, identifier, "R" if faults else "A", faults, package=number or "0")
-        error = sentence(faults, 0, f"UNO {number[:20]}") if faults else ""
+        error = WORDS.sentence(faults, 0, f"UNO {number[:20]}") if faults else ""
         body = None if faults else package.data.encode("latin-1")
         yield from self._settle(verdict, Part(body, raw, error, findings, headers))
 

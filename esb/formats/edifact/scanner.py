@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from hashlib import blake2b
-from typing import Any
+from collections.abc import Sequence
 
 from esb.edge import Interchange
+from esb.formats.edi.scanner import Opening, Scan
 from esb.formats.edifact.envelope import Interchange as Envelope
 from esb.formats.edifact.envelope import elements_of
-from esb.formats.edifact.framing import Framer, Opened
+from esb.formats.edifact.framing import Event, Framer, Opened
 from esb.formats.edifact.packages import Package
 from esb.formats.edifact.run import Run
 
@@ -17,85 +16,41 @@ _OF_ENVELOPE = ("UNG", "UNE", "UNZ")
 
 
 class EdifactScanner:
-    """Frames only: the digest is over the segments, so that line ends behind them do not make another interchange."""
+    """Frames only."""
 
     def __init__(self, framer: Framer) -> None:
-        self._framer = framer
-        self._found: list[Interchange] = []
-        self._open: _Open | None = None
+        self._scan = Scan(framer.feed, _seen, lambda text: text.encode("utf-8", "surrogatepass"))
 
     def feed(self, data: bytes) -> None:
         """Take more bytes."""
-        self._read(data, final=False)
+        self._scan.feed(data)
 
     def end(self) -> Sequence[Interchange]:
         """Return the interchanges in their order, also those that were cut."""
-        self._read(b"", final=True)
-        self._close()
-        return self._found
-
-    def _read(self, data: bytes, final: bool) -> None:
-        for event in self._framer.feed(data, final):
-            if isinstance(event, Opened):
-                self._close()
-                self._open = _Open(event)
-            elif isinstance(event, Run) and self._open is not None:
-                self._open.take(event.segments)
-            elif isinstance(event, Package) and self._open is not None:
-                self._open.take([event.text])
-
-    def _close(self) -> None:
-        if self._open is not None:
-            self._found.append(self._open.interchange())
-            self._open = None
+        return self._scan.end()
 
 
-class _Open:
-    """An interchange under way."""
-
-    def __init__(self, opened: Opened) -> None:
-        head = opened.head
-        elements = elements_of(head.elements, head.charset)
-        self._unb = Envelope(elements, head.marks, opened.offset, opened.line)
-        self._envelope = tuple(f"{tag}{head.marks.element}" for tag in _OF_ENVELOPE)
-        self._trailer = self._envelope[-1]
-        self._all, self._content = blake2b(digest_size=16), blake2b(digest_size=16)
-        self._all.update(_bytes(elements))
-        self._whole = False
-
-    def take(self, segments: Sequence[str]) -> None:
-        """Add segments to the digests; behind UNZ there is nothing of this interchange."""
-        if self._whole:
-            return
-        kept = [segment for segment in segments if segment and not segment.startswith(self._envelope)]
-        if len(kept) < len(segments):
-            ends = (index for index, segment in enumerate(segments) if segment.startswith(self._trailer))
-            end = next(ends, None)
-            self._whole = end is not None
-            segments = segments[: len(segments) if end is None else end + 1]
-            kept = [segment for segment in segments if segment and not segment.startswith(self._envelope)]
-        self._all.update(_bytes(segment for segment in segments if segment))
-        self._content.update(_bytes(kept))
-
-    def interchange(self) -> Interchange:
-        """Return what it is known by; a reference of digits is a number, however many zeros stand before it."""
-        number = self._unb.number
-        digits = number.isascii() and number.isdigit()
-        sender, receiver = self._unb.pair
-        return Interchange(
-            dialect="edifact",
-            sender=sender,
-            receiver=receiver,
-            number=(number.lstrip("0") or "0") if digits else number[:80],
-            digest=_hex(self._all),
-            content=_hex(self._content),
-            whole=self._whole,
-        )
+def _seen(event: Event) -> Opening | Sequence[str]:
+    if isinstance(event, Opened):
+        return _opening(event)
+    if isinstance(event, Package):
+        return [event.text]
+    return event.segments if isinstance(event, Run) else ()
 
 
-def _bytes(texts: Iterable[str]) -> bytes:
-    return "".join(f"{text}\x1e" for text in texts).encode("utf-8", "surrogatepass")
-
-
-def _hex(digest: Any) -> str:
-    return str(digest.hexdigest())
+def _opening(opened: Opened) -> Opening:
+    """Return what an interchange is known by; a reference of digits is a number, however many zeros stand before it."""
+    head = opened.head
+    elements = elements_of(head.elements, head.charset)
+    unb = Envelope(elements, head.marks, opened.offset, opened.line)
+    digits = unb.number.isascii() and unb.number.isdigit()
+    sender, receiver = unb.pair
+    return Opening(
+        dialect="edifact",
+        sender=sender,
+        receiver=receiver,
+        number=(unb.number.lstrip("0") or "0") if digits else unb.number[:80],
+        elements=elements,
+        envelope=tuple(f"{tag}{head.marks.element}" for tag in _OF_ENVELOPE),
+        trailer=f"UNZ{head.marks.element}",
+    )

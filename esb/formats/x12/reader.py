@@ -6,10 +6,12 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from esb.edge import Met, Part
+from esb.edge import Finding, Met, Part
 from esb.formats.edi.control import Numbers
 from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.holding import Holding
+from esb.formats.edi.parties import noted
+from esb.formats.edi.refusals import Stray
 from esb.formats.parts import bad
 from esb.formats.x12.acknowledge import Writer, acknowledgment, set_segments, technical
 from esb.formats.x12.envelope import Group, Interchange, Verdict
@@ -24,7 +26,7 @@ from esb.formats.x12.envelope_checks import (
 )
 from esb.formats.x12.framing import Framer, Opened, Run
 from esb.formats.x12.options import Options
-from esb.formats.x12.refusals import Stray, junk, of_envelope, with_others
+from esb.formats.x12.refusals import WORDS
 from esb.formats.x12.transaction import Transaction
 
 _ENVELOPE = frozenset({"GS", "IEA", "TA1"})
@@ -49,6 +51,7 @@ class X12Reader:
         self._opens = "ST*"
         self._writer: Writer
         self._met: Sequence[Met] = ()
+        self._notes: tuple[Finding, ...] = ()
         self._muted = False
         self.interchanges = self.groups = self.sets = 0
 
@@ -73,6 +76,8 @@ class X12Reader:
         found: list[Part] = []
         for part in parts:
             if not self._muted:
+                if self._notes:
+                    part, self._notes = noted(part, self._notes), ()
                 found.append(part if part.unit == self.interchanges else replace(part, unit=self.interchanges))
         return found
 
@@ -92,7 +97,7 @@ class X12Reader:
                 yield from self._open(event)
             else:
                 self._muted = False
-                yield junk(event)
+                yield WORDS.junk(event)
 
     def _run(self, run: Run) -> Iterator[Part]:
         segments, index, known = run.segments, 0, (0, 0)
@@ -137,14 +142,14 @@ class X12Reader:
             yield from self._trailer(values, text, run.locate(index))
         elif tag == "TA1":
             answer = self._ta1(values, text)
-            yield with_others(answer, interchange.refused) if interchange.refused else answer
+            yield WORDS.with_others(answer, interchange.refused) if interchange.refused else answer
         else:
             what = "a set" if tag in ("ST", "SE") else "a group" if tag == "GE" else "an envelope"
             self._strayed(run, index, f"{tag[:20]!r} stands where {what} should begin")
 
     def _strayed(self, run: Run, index: int, text: str) -> None:
         if self._stray is None:
-            self._stray = Stray(text, *run.locate(index))
+            self._stray = Stray(WORDS, text, *run.locate(index))
         self._stray.add(run.whole(index))
 
     def _end_stray(self) -> Iterator[Part]:
@@ -166,9 +171,10 @@ class X12Reader:
         self._opens = f"ST{marks.element}"
         self._writer = Writer(interchange)
         if self._options.reject == "interchange":
-            self._held = Holding(self._options.limit, with_others)
+            self._held = Holding(self._options.limit, WORDS.with_others)
         for code, text in opened.oddities:
             self._wrong([(code, 0, text)], "ISA", "warning")
+        self._notes = ()
         interchange.refused = self._refusing(isa_strangers(opened.elements, self._options.parties), "ISA")
         self._wrong(isa_faults(opened.elements), "ISA")
         if met == "other":
@@ -209,7 +215,7 @@ class X12Reader:
             self._say_to_sender(technical(interchange))
         self._interchange = None
         if found:
-            yield of_envelope(interchange.faults, f"interchange {interchange.number or '?'}", raw, self._headers)
+            yield WORDS.of_envelope(interchange.faults, f"interchange {interchange.number or '?'}", raw, self._headers)
 
     def _settle_interchange(self, interchange: Interchange) -> Iterator[Part]:
         """Give or refuse what was held for the interchange, and answer its groups."""
@@ -248,7 +254,7 @@ class X12Reader:
         interchange.business = interchange.business or gs[0] != "FA"
         self._headers = {**interchange.headers(), **group.headers()}
         if self._options.reject == "group":
-            self._held = Holding(self._options.limit, with_others)
+            self._held = Holding(self._options.limit, WORDS.with_others)
         group.known = self._options.known(group.version)
         if not interchange.refused:
             group.refused = self._refusing(gs_strangers(gs, self._options.parties), "GS")
@@ -278,7 +284,7 @@ class X12Reader:
                 self._answer(interchange, group)
         self._group = None
         if found:
-            yield of_envelope(group.faults, f"group {group.number or '?'}", raw, self._headers)
+            yield WORDS.of_envelope(group.faults, f"group {group.number or '?'}", raw, self._headers)
         self._headers = interchange.headers()
 
     # transaction set
@@ -317,7 +323,7 @@ class X12Reader:
         """Give what became of a set, or hold it back, or refuse it with its group or interchange."""
         assert self._interchange is not None and self._group is not None
         if refused := self._interchange.refused or self._group.refused:
-            yield with_others(part, refused)
+            yield WORDS.with_others(part, refused)
         elif self._held is None:
             yield part
         else:
@@ -353,8 +359,15 @@ class X12Reader:
             return raw.decode(self._options.encoding, "replace")
 
     def _refusing(self, found: Sequence[Wrong], tag: str) -> str:
-        """Note faults that leave nothing to be taken; return the first that is not tolerated."""
+        """Note faults that leave nothing to be taken; return the first that is not tolerated.
+
+        What is tolerated is told with the next document.
+        """
         self._wrong(found, tag)
+        level = self._group if tag == "GS" else self._interchange
+        if found and level is not None:
+            tolerated = (fault for fault in level.faults[-len(found) :] if fault.severity == "warning")
+            self._notes += tuple(fault.finding() for fault in tolerated)
         return next((text for code, _, text in found if code not in self._options.tolerate), "")
 
     def _wrong(

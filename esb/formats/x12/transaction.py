@@ -7,15 +7,13 @@ from typing import Any
 
 from esb.edge import Part
 from esb.formats.edi.control import printable
-from esb.formats.edi.ongoing import Ongoing, Words
+from esb.formats.edi.ongoing import Ongoing
 from esb.formats.edi.walker import Walk
 from esb.formats.x12.envelope import Group, Interchange, Verdict
 from esb.formats.x12.envelope_checks import at, se_faults, st_faults
 from esb.formats.x12.framing import Run
 from esb.formats.x12.options import Options
-from esb.formats.x12.refusals import sentence
-
-_WORDS = Words("set", "ST", "SE", sentence)
+from esb.formats.x12.refusals import WORDS
 
 STOPS = frozenset({"ISA", "GS", "ST", "SE", "GE", "IEA"})
 """Tags that end an open transaction set, whatever its guide says."""
@@ -54,7 +52,7 @@ class Transaction:
         self.walk.context = (self._interchange.number, group.number, self.number)
         self.walk.open(run.segments[index], run.locate, index)
         alone = None if supported else run.segments[index]
-        self._ongoing = Ongoing(_WORDS, options, self.walk, begin, alone, keep=options.bind)
+        self._ongoing = Ongoing(WORDS, options, self.walk, begin, alone, keep=options.bind)
         self._check_header(values, supported)
 
     def _check_header(self, values: list[str], supported: bool) -> None:
