@@ -13,6 +13,7 @@ from typing import Annotated, Any, BinaryIO, get_args
 import typer
 
 from esb.errors import FormatError, UsageError
+from esb.formats.edi.parties import ANYBODY, read_parties
 from esb.management.edi_files import HEAD, Dialect, dialect, sniff, standard, stranger
 from esb.management.edi_files.guides import overlay_of
 from esb.specs import EndpointSpec, FormatSpec
@@ -61,7 +62,8 @@ def _of_partner(
     elif guides:
         given, files = format_of(project, guides)
     files = {**read_files(project), **files}
-    overlay_of(partner, files)
+    if read_parties(partner, files) is ANYBODY:
+        overlay_of(partner, files)
 
     def choose(name: str) -> Dialect:
         spec = given if given is not None and getattr(given, "type", "") == name else standard(name)

@@ -148,3 +148,20 @@ def test_an_endpoint_of_a_partner_reads_with_its_overlay(desk: Desk) -> None:
     (report,) = desk.values("lint", "--json", "in.edi", "--endpoint", "orders")
 
     assert {one["code"] for one in report["findings"]} == {"impl.code"}
+
+
+@pytest.mark.parametrize(
+    ("ids", "code"),
+    [
+        ("ids: { isa: 08/6112390050 }\n", 0),
+        ("ids: { isa: 01/999 }\n", 1),
+        ("ids: { isa: ZZ/HOUSE, gs: HOUSE }\n", 0),  # what we sent to them is looked at, too
+    ],
+)
+def test_a_partner_that_only_has_identifiers_is_one_to_read_as(desk: Desk, ids: str, code: int) -> None:
+    desk.file(ids, "schemas/partners/carla.yaml")
+    desk.file(interchange(order()), "in.edi")
+
+    desk("lint", "in.edi", "--partner", "carla")
+
+    assert desk.code == code

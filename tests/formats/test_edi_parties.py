@@ -91,6 +91,8 @@ def test_a_tolerated_sender_is_noted_and_read(where: str):
     parts = x12(f"ids: {{ isa: 08/999, gs: ME }}\n{where}", **spec)
 
     assert len(documents(parts)) == 2
+    assert codes(parts) == ["ich.sender", "grp.sender"]  # told once, with the first document
+    assert {finding.severity for part in parts for finding in part.findings} == {"warning"}
     assert ta1(parts) == []
 
 

@@ -6,8 +6,10 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, TypeAlias
 
 from msgspec import Struct
+from msgspec.structs import replace
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
+from esb.edge import Finding, Part
 from esb.formats.edi.dictionary import refuse
 from esb.reading import Document, read
 
@@ -84,6 +86,12 @@ class Parties(Struct, frozen=True):
             if what := names.wrong(*came):
                 found.append((side, what, f"{self.file} declares {names} ({key})"))
         return found
+
+
+def noted(part: Part, notes: Sequence[Finding]) -> Part:
+    """Return a part that tells what was tolerated in the envelope around it, unless it tells that already."""
+    new = [note for note in notes if note not in part.findings]
+    return replace(part, findings=(*new, *part.findings)) if new else part
 
 
 ANYBODY = Parties()
