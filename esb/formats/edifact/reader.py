@@ -7,10 +7,11 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from esb.edge import Met, Part
+from esb.edge import Finding, Met, Part
 from esb.formats.edi.control import Numbers, printable
 from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.holding import Holding
+from esb.formats.edi.parties import noted
 from esb.formats.edi.refusals import Stray
 from esb.formats.edifact.acknowledge import Writer, contrl, group_segment, message_segments
 from esb.formats.edifact.envelope import Group, Interchange, Level, Verdict, at, elements_of
@@ -44,6 +45,7 @@ class EdifactReader:
         self._writer: Writer
         self._lower: tuple[int, int] | None = None
         self._met: Sequence[Met] = ()
+        self._notes: tuple[Finding, ...] = ()
         self._muted = False
         self.interchanges = self.groups = self.messages = 0
 
@@ -65,7 +67,12 @@ class EdifactReader:
 
     def _stamped(self, parts: Iterator[Part]) -> list[Part]:
         """Return parts, each with the number of the interchange that was open when it was cut out."""
-        return [replace(part, unit=self.interchanges) for part in parts if not self._muted]
+        found: list[Part] = []
+        for part in parts:
+            if not self._muted:
+                told, self._notes = noted(part, self._notes), ()
+                found.append(replace(told, unit=self.interchanges))
+        return found
 
     def _rest(self) -> Iterator[Part]:
         yield from self._read(b"", final=True)
@@ -172,6 +179,9 @@ class EdifactReader:
             self._wrong([(code, 1, text)], "UNB", "error" if code == "ich.standard" else "warning")
         strangers = unb_strangers(interchange, self._options.parties)
         self._wrong(strangers, "UNB")
+        # what is tolerated is told with the next document
+        latest = interchange.faults[-len(strangers) :] if strangers else []
+        self._notes = tuple(fault.finding() for fault in latest if fault.severity == "warning")
         interchange.refused = next((text for code, _, text in strangers if code not in self._options.tolerate), "")
         self._wrong(unb_faults(interchange), "UNB")
         self._check_duplicate(interchange, met)

@@ -6,10 +6,11 @@ from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
 
-from esb.edge import Met, Part
+from esb.edge import Finding, Met, Part
 from esb.formats.edi.control import Numbers
 from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.holding import Holding
+from esb.formats.edi.parties import noted
 from esb.formats.edi.refusals import Stray
 from esb.formats.parts import bad
 from esb.formats.x12.acknowledge import Writer, acknowledgment, set_segments, technical
@@ -50,6 +51,7 @@ class X12Reader:
         self._opens = "ST*"
         self._writer: Writer
         self._met: Sequence[Met] = ()
+        self._notes: tuple[Finding, ...] = ()
         self._muted = False
         self.interchanges = self.groups = self.sets = 0
 
@@ -74,6 +76,8 @@ class X12Reader:
         found: list[Part] = []
         for part in parts:
             if not self._muted:
+                if self._notes:
+                    part, self._notes = noted(part, self._notes), ()
                 found.append(part if part.unit == self.interchanges else replace(part, unit=self.interchanges))
         return found
 
@@ -170,6 +174,7 @@ class X12Reader:
             self._held = Holding(self._options.limit, WORDS.with_others)
         for code, text in opened.oddities:
             self._wrong([(code, 0, text)], "ISA", "warning")
+        self._notes = ()
         interchange.refused = self._refusing(isa_strangers(opened.elements, self._options.parties), "ISA")
         self._wrong(isa_faults(opened.elements), "ISA")
         if met == "other":
@@ -354,8 +359,15 @@ class X12Reader:
             return raw.decode(self._options.encoding, "replace")
 
     def _refusing(self, found: Sequence[Wrong], tag: str) -> str:
-        """Note faults that leave nothing to be taken; return the first that is not tolerated."""
+        """Note faults that leave nothing to be taken; return the first that is not tolerated.
+
+        What is tolerated is told with the next document.
+        """
         self._wrong(found, tag)
+        level = self._group if tag == "GS" else self._interchange
+        if found and level is not None:
+            tolerated = (fault for fault in level.faults[-len(found) :] if fault.severity == "warning")
+            self._notes += tuple(fault.finding() for fault in tolerated)
         return next((text for code, _, text in found if code not in self._options.tolerate), "")
 
     def _wrong(
