@@ -141,7 +141,7 @@ def test_a_question_that_nobody_answers_fails_the_case_and_says_what_to_write(fo
 
 @pytest.mark.parametrize(
     ("kind", "verdict"),
-    [("transient", "retry"), ("throttled", "retry"), ("unknown", "retry"), ("rejected", "dead_letter"),
+    [("transient", "retry"), ("throttled", "retry"), ("unknown", "dead_letter"), ("rejected", "dead_letter"),
      ("invalid", "dead_letter"), ("bug", "retry")],
 )  # fmt: skip
 def test_a_failure_has_the_class_of_the_mock_and_the_verdict_of_the_policy(folder, kind, verdict):
