@@ -20,7 +20,7 @@ from esb.errors import (
 from esb.message import Message
 from esb.plan import DeliveryPlan
 from esb.ports import Sink
-from esb.records import CLEAN, LedgerEntry, LedgerKey
+from esb.records import CLEAN, LedgerEntry, LedgerKey, Record
 from esb.runtime.breaker import Breaker, Rate
 from esb.runtime.bus import Bus
 from esb.runtime.claims import check_out
@@ -119,8 +119,7 @@ class Deliverer:
     ) -> Outcome:
         """Return how a delivery ended; what the ledger knows as done is not sent again."""
         if previous is not None and previous.state == "done":
-            line = record(message, "duplicate", entry.at, place=self._endpoint, text="the ledger says it was delivered")
-            return Outcome(Ack(delivery), records=[line])
+            return Outcome(Ack(delivery), records=self._known(message, previous, entry.at))
         if previous is not None and self._is_under_way(previous, entry):
             return Outcome(Retry(delivery, HEAL, counted=False))
         async with self._calls:
@@ -135,6 +134,12 @@ class Deliverer:
         return Outcome(
             Ack(delivery), records=[line], entry=LedgerEntry(entry.key, "done", entry.attempt, now, done.detail)
         )
+
+    def _known(self, message: Message, done: LedgerEntry, now: float) -> list[Record]:
+        """Return the history of what was delivered before; its first line may have been lost with whoever delivered."""
+        first = record(message, "delivered", done.at, place=self._endpoint, text=done.detail, attempt=done.attempt)
+        text = "the ledger says it was delivered"
+        return [first, record(message, "duplicate", now, place=self._endpoint, text=text)]
 
     async def _deliver(self, message: Message, entry: LedgerEntry, previous: LedgerEntry | None) -> Delivered:
         key = message.effect_key
