@@ -58,6 +58,18 @@ async def test_what_the_ledger_knows_as_done_is_never_sent_again(rigged: Any):
     assert "duplicate" in [line.kind for line in await rig.bus.store.search("N1")]
 
 
+async def test_a_delivery_whose_line_was_lost_in_a_kill_is_told_when_it_comes_again(rigged: Any):
+    rig = await rigged()
+    (packet,) = await arrived(rig)
+    done = LedgerEntry(LedgerKey("erp", packet.id), "done", 1, rig.bus.clock.now(), "201 Created")
+    await rig.bus.store.conclude([done])
+    await rig.work(rig.deliverer(), rig.recorder())
+
+    (line,) = [line for line in await rig.bus.store.search("N1") if line.kind == "delivered"]
+    assert (line.place, line.text, line.at) == ("erp", "201 Created", done.at)
+    assert rig.sink.taken == []
+
+
 async def test_a_refusal_is_an_exception_and_a_clean_intent(rigged: Any):
     rig = await rigged()
     rig.sink.fails = [RejectedError("not that customer")]
