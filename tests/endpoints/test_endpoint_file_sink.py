@@ -131,6 +131,41 @@ async def test_what_a_crash_left_under_a_temporary_name_is_written_over(tmp_path
     assert files(tmp_path) == {"a.json": order(1).body}
 
 
+async def cut_between_link_and_unlink(sink, monkeypatch):
+    """Deliver as far as a kill behind link() lets it come: one file under two names."""
+
+    def killed(name, *args, **kwargs):
+        raise OSError(errno.EIO, "killed")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "unlink", killed)
+        await raised(sink.deliver(order(1), "k"), EndpointError)
+
+
+async def test_a_kill_that_left_the_file_under_both_names_leaves_one_when_it_comes_again(tmp_path, monkeypatch):
+    sink = outbox(tmp_path, name="a.json")
+    await cut_between_link_and_unlink(sink, monkeypatch)
+    assert len(files(tmp_path)) == 2
+
+    await sink.deliver(order(1), "k")
+
+    assert files(tmp_path) == {"a.json": order(1).body}
+
+
+async def test_a_file_that_its_reader_took_is_never_written_to_again(tmp_path, monkeypatch):
+    sink = outbox(tmp_path, name="a.json")
+    await cut_between_link_and_unlink(sink, monkeypatch)
+    taken = tmp_path / "taken.json"
+    (tmp_path / "out" / "a.json").rename(taken)
+    before = taken.stat().st_ino
+
+    await sink.deliver(order(1), "k")
+
+    assert taken.read_bytes() == order(1).body
+    assert (tmp_path / "out" / "a.json").stat().st_ino != before
+    assert files(tmp_path) == {"a.json": order(1).body}
+
+
 async def test_twins_of_one_delivery_at_once_make_one_file(tmp_path):
     sink = outbox(tmp_path, name="a.json")
 

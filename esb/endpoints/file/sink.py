@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from esb.edge import Delivered
-from esb.endpoints.file.trees import Tree, faults, rename_new, written_aside
+from esb.endpoints.file.trees import Tree, clear_aside, faults, rename_new, written_aside
 from esb.endpoints.outgoing import readable, rendered, wire_bytes
 from esb.endpoints.polling.names import name_fault, path_fault, shown
 from esb.errors import EndpointError, RejectedError
@@ -72,14 +72,16 @@ class FileSink:
         return path
 
     def _write(self, path: str, data: bytes, key: str) -> Delivered:
+        parent, name = path.rpartition("/")[0], f"{derive(key)[:12]}-{derive(path)[:12]}"
         if self._stands(path, data):
+            with faults(f"tidy {self._target.directory}"), self._tree.folder(parent) as folder:
+                clear_aside(folder, name)
             return Delivered(f"{path} stands there already, with the same content")
-        parent = path.rpartition("/")[0]
         with faults(f"write {shown(path)} to {self._target.directory}"):
             self._check_directory()
             with (
                 self._tree.folder(parent, create=True) as folder,
-                written_aside(folder, f"{derive(key)[:12]}-{derive(path)[:12]}", data) as aside,
+                written_aside(folder, name, data) as aside,
             ):
                 self._place(folder, aside, path, data)
                 os.fsync(folder)

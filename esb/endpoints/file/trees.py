@@ -154,20 +154,30 @@ def written_aside(folder: int, name: str, data: bytes) -> Iterator[str]:
         os.fsync(descriptor)
         yield aside
     finally:
-        with suppress(FileNotFoundError):  # what was neither renamed nor linked must not fill a full disk
-            os.unlink(aside, dir_fd=folder)
-        os.close(descriptor)
+        try:
+            clear_aside(folder, name)  # what was neither renamed nor linked must not fill a full disk
+        finally:
+            os.close(descriptor)  # and with it the lock, also where the disk refuses to delete
+
+
+def clear_aside(folder: int, name: str) -> None:
+    """Delete the temporary name that a crash left: between link and unlink a file has two."""
+    with suppress(FileNotFoundError):
+        os.unlink(f".{name}.tmp", dir_fd=folder)
 
 
 def _open_locked(folder: int, aside: str) -> int:
-    """Return a descriptor that holds the lock of a temporary file which still has its name."""
+    """Return a descriptor that holds the lock of a temporary file which still has its name, and no other name."""
     while True:
         descriptor = os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666, dir_fd=folder)
         with suppress(OSError):  # a file system without locks: then the ledger alone keeps twins apart
             fcntl.flock(descriptor, fcntl.LOCK_EX)
         with suppress(FileNotFoundError):
-            if os.path.samestat(os.fstat(descriptor), os.stat(aside, dir_fd=folder, follow_symlinks=False)):
-                return descriptor
+            mine = os.fstat(descriptor)
+            if os.path.samestat(mine, os.stat(aside, dir_fd=folder, follow_symlinks=False)):
+                if mine.st_nlink == 1:
+                    return descriptor
+                os.unlink(aside, dir_fd=folder)  # it is somebody's finished file as well, wherever that stands by now
         os.close(descriptor)  # a twin was here and is done; its file is no longer a temporary one
 
 

@@ -191,10 +191,9 @@ class Plant:
         part.rename(folder / name)
 
     def collected(self, partner: str) -> dict[str, bytes]:
-        """Return the files that wait for a partner, who looks at none whose name begins with a dot."""
+        """Return the files that wait for a partner."""
         folder = self.folder / "var/exchange" / partner / "out"
-        files = (path for path in sorted(folder.iterdir()) if path.is_file() and not path.name.startswith("."))
-        return {path.name: path.read_bytes() for path in files}
+        return {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
 
     async def post(self, session: aiohttp.ClientSession, body: bytes, key: str, secret: str = SECRET) -> int:
         """Post a webhook as the shop signs it, and once more whenever nobody answers; return the status."""
