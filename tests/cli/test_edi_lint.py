@@ -172,8 +172,17 @@ def test_there_is_one_object_a_file_in_the_order_given_also_for_files_that_are_n
     said = desk("lint", "--json", good, "missing.edi", bad)
 
     assert said.code == 65
-    assert [(value["file"], value["verdict"]) for value in said.values] == [
-        (good, "accepted"), ("missing.edi", "unreadable"), (bad, "rejected"),
+    assert [value["verdict"] for value in said.values] == ["accepted", "unreadable", "rejected"]
+    assert "missing.edi" in said.values[1]["findings"][0]["message"]
+
+
+def test_an_object_has_exactly_the_agreed_keys_in_their_order(desk: Desk) -> None:
+    _, report = desk.lint(interchange(order("0001", EACHES)))
+
+    assert list(report) == ["interchanges", "groups", "transactions", "verdict", "findings"]
+    assert list(report["findings"][0]) == [
+        "code", "severity", "offset", "line", "interchange", "group", "transaction", "segment", "tag", "element",
+        "component", "value", "message",
     ]  # fmt: skip
 
 
@@ -248,10 +257,11 @@ def test_an_endpoint_and_a_guide_together_are_refused(desk: Desk) -> None:
 def test_findings_without_end_do_not_fill_the_memory(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("esb.management.edi_files.report.MOST_FINDINGS", 5)
 
-    _, report = desk.lint(interchange(*(order(f"{n:04d}", EACHES) for n in range(1, 21))))
+    said = desk("lint", "--json", desk.file(interchange(*(order(f"{n:04d}", EACHES) for n in range(1, 21)))))
 
+    (report,) = said.values
     assert len(report["findings"]) == 5
-    assert report["untold"] == 15
+    assert "15 more findings are not shown" in said.err
     assert report["verdict"] == "rejected"
 
 

@@ -106,15 +106,13 @@ class Report:
         return "accepted-with-errors" if self.errors or self.noted else "accepted"
 
     def as_data(self) -> dict[str, Any]:
-        """Return it as `esb edi lint --json` prints it."""
+        """Return it as `esb edi lint --json` prints it: who reads that knows files by their order."""
         return {
-            "file": self.name,
             "interchanges": self.interchanges,
             "groups": self.groups,
             "transactions": self.transactions,
             "verdict": self.verdict,
             "findings": [shown.as_data() for shown in self.findings],
-            "untold": self.untold,
         }
 
     def note(self, finding: Finding) -> None:
