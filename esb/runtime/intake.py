@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import AsyncIterator, Sequence
 from datetime import UTC, datetime
 
 from msgspec.structs import replace
@@ -140,13 +140,9 @@ class _Taking:
         if self._plan.release == "interchange":
             await self._validate()
         await self._meet()
-        reader, taken = self._units.reader(), 0
-        async for chunk in self._receipt.chunks:
-            taken += len(chunk)
-            self._check_size(taken)
-            for piece in _pieces(chunk):
-                await self._take(reader.feed(piece), publish, advance)
-                await self._give_way(piece)
+        reader = self._units.reader()
+        async for piece in self._pieces():
+            await self._take(reader.feed(piece), publish, advance)
         await self._take(reader.end(), publish, advance)
         self._records += self._units.remarks(self._note(self._base))
         self._answer(await self._units.answered_again(self._note(self._base)))
@@ -161,30 +157,28 @@ class _Taking:
         scanner = self._plan.scanner()
         if scanner is None:
             return
-        taken = 0
-        async for chunk in self._receipt.chunks:
-            taken += len(chunk)
-            self._check_size(taken)
-            for piece in _pieces(chunk):
-                scanner.feed(piece)
-                await self._give_way(piece)
+        async for piece in self._pieces():
+            scanner.feed(piece)
         await self._units.meet(scanner.end())
 
     async def _validate(self) -> None:
         """Read all once without publishing: wider than a set, nothing leaves before the end is seen."""
-        reader, taken = self._plan.reader(), 0
+        reader = self._plan.reader()
+        async for piece in self._pieces():
+            self._refuse_bad(reader.feed(piece))
+        self._refuse_bad(reader.end())
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        """Yield the delivery from its beginning; behind each full piece others work, so that no file holds them up."""
+        taken = 0
         async for chunk in self._receipt.chunks:
             taken += len(chunk)
             self._check_size(taken)
-            for piece in _pieces(chunk):
-                self._refuse_bad(reader.feed(piece))
-                await self._give_way(piece)
-        self._refuse_bad(reader.end())
-
-    async def _give_way(self, piece: bytes) -> None:
-        """Let others work, if this is one piece of many: a large file must not keep all of them waiting."""
-        if len(piece) == PIECE:
-            await self._bus.clock.sleep(0)
+            for start in range(0, len(chunk), PIECE):
+                piece = chunk[start : start + PIECE]
+                yield piece
+                if len(piece) == PIECE:
+                    await self._bus.clock.sleep(0)
 
     def _refuse_bad(self, parts: Sequence[Part]) -> None:
         for part in parts:
@@ -319,11 +313,6 @@ class _Taking:
             window = [*window, journal(records)]
         if window:
             await publish(window)
-
-
-def _pieces(chunk: bytes) -> Iterator[bytes]:
-    for start in range(0, len(chunk), PIECE):
-        yield chunk[start : start + PIECE]
 
 
 def _refused(receipt: Receipt, part: Part) -> FormatError:
