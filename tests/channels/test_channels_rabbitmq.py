@@ -15,6 +15,7 @@ from esb.channels.rabbitmq import RabbitChannel
 from esb.channels.topology import Names
 from esb.envelope import Ack, Addressed, ChannelSpec, Packet, Retry, Topology
 from esb.errors import ChannelError, PublishError
+from esb.ports import Channel
 from esb.testing.channel_kit import (
     WITHIN,
     A,
@@ -255,9 +256,11 @@ async def test_of_several_nodes_one_that_answers_is_taken(node: RabbitNode, rabb
 
     await channel.declare(Topology((ChannelSpec(A),)))
     await fill(channel, A, 1)
-
-    await empty_by(channel)
+    async with opened(rabbitmq) as beside:
+        got = await emptied(beside)
     await channel.close()
+
+    assert got == numbers(1)
 
 
 async def test_what_a_foreign_program_put_into_a_queue_is_a_packet_too(node: RabbitNode, rabbitmq: Backend) -> None:
@@ -271,10 +274,12 @@ async def test_what_a_foreign_program_put_into_a_queue_is_a_packet_too(node: Rab
     assert delivery.packet.id
 
 
-async def empty_by(channel: RabbitChannel) -> None:
+async def emptied(channel: Channel) -> list[str]:
+    """Take the one packet that waits; return its id when nothing is left."""
     async with lending(channel, A) as consumer:
-        await drain(channel, [consumer], 1)
+        got = await drain(channel, [consumer], 1)
         await empty(channel, A)
+    return got
 
 
 async def publish_at_last(channel: RabbitChannel | Any, packet_id: str) -> None:

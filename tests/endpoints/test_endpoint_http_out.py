@@ -187,8 +187,11 @@ async def test_a_server_that_speaks_something_else_leaves_the_outcome_unknown(tm
 
     async with raw_server(babble) as port:
         sink = sink_to(tmp_path, f"http://127.0.0.1:{port}/", timeout="5s")
-        await raised(sink.deliver(order(1), "k"), UnknownOutcomeError)
+        error = await raised(sink.deliver(order(1), "k"), EndpointError)
         await sink.close()
+
+    assert type(error) is UnknownOutcomeError
+    assert "the answer is not HTTP after the request was sent; it may have been applied" in str(error)
 
 
 async def test_an_endless_answer_is_cut_and_its_status_counts(tmp_path):
@@ -285,7 +288,10 @@ async def test_a_header_that_would_hold_a_line_break_is_refused(tmp_path):
 
 async def test_a_message_without_the_value_for_the_path_is_invalid(tmp_path):
     async with erp(tmp_path, path="/orders/{{ body.missing }}") as made:
-        await raised(made.sink.deliver(order(1), "k"), ExpressionError)
+        error = await raised(made.sink.deliver(order(1), "k"), ExpressionError)
+
+    assert "missing" in str(error)
+    assert made.asked == []
 
 
 async def test_bytes_of_other_formats_leave_untouched_with_their_type(tmp_path):
@@ -336,7 +342,12 @@ async def test_a_probe_may_ask_something_of_the_answer(tmp_path):
 async def test_a_probe_that_gets_no_answer_may_be_asked_again(tmp_path):
     async with erp(tmp_path, effect=PROBE) as made:
         made.answers["/api/orders"] = (503, b"", {})
-        await raised(made.sink.applied(order(7), "k"), EndpointError)
+        error = await raised(made.sink.applied(order(7), "k"), EndpointError)
+        made.answers["/api/orders"] = (200, b'[{"id": 1}]', {})
+        again = await made.sink.applied(order(7), "k")
+
+    assert "503" in str(error)
+    assert again is True
 
 
 async def test_without_a_probe_nobody_can_say(tmp_path):

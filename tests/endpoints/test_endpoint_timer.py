@@ -210,7 +210,10 @@ async def test_a_single_run_tells_that_the_bus_is_out_of_reach(tmp_path):
         raise StoreError("down")
 
     intake.failing = down
-    await raised(source.run(intake, once=True), StoreError)
+    error = await raised(source.run(intake, once=True), StoreError)
+
+    assert str(error) == "down"
+    assert intake.taken == []
 
 
 async def test_a_time_that_can_never_be_taken_does_not_stop_the_next(tmp_path):

@@ -268,10 +268,14 @@ async def test_a_receiver_that_is_gone_gets_nothing_more_until_a_person_says_so(
 async def test_a_410_of_any_other_receiver_is_a_refusal_unless_written(tmp_path):
     async with hook(tmp_path) as made:
         made.status = 410
-        await raised(made.sink.deliver(order(1), "k"), RejectedError)
-    async with hook(tmp_path, gone="disable") as made:
-        made.status = 410
-        await raised(made.sink.deliver(order(1), "k"), EndpointError)
+        plain = await raised(made.sink.deliver(order(1), "k"), RejectedError)
+    async with hook(tmp_path, gone="disable") as disabling:
+        disabling.status = 410
+        disabled = await raised(disabling.sink.deliver(order(1), "k"), EndpointError)
+
+    assert "410 Gone" in str(plain) and "esb endpoint resume" not in str(plain)
+    assert "410 Gone" in str(disabled) and "esb endpoint resume shop-hook" in str(disabled)
+    assert (made.world.log.events(), disabling.world.log.events()) == ([], ["endpoint.disabled"])
 
 
 @pytest.mark.parametrize("stamped", [True, False])

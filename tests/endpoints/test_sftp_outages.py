@@ -131,9 +131,12 @@ async def test_a_server_that_hangs_is_left_in_time_and_polled_again_when_it_answ
     proxy.stall()
     (folder / "b.edi").write_text("second")
     await until(lambda: any("300" in line or "within 0.3" in line for line in reasons(world)))
+    before = [taken.body for taken in intake.taken]
     proxy.flow()
-
     await until(lambda: len(intake.taken) == 2)
+
+    assert before == [b"first"]
+    assert [taken.body for taken in intake.taken] == [b"first", b"second"]
 
 
 def reasons(world):

@@ -370,9 +370,13 @@ async def test_a_port_that_is_taken_is_waited_for(tmp_path, keys):
         source = SftpServerEndpoint.model_validate(server.given).source("drop", server.world)
         run = asyncio.ensure_future(source.run(server.intake, once=False))
         await until(lambda: bool(server.told("sftp_server.postponed")))
+        waiting = source.port
     await until(lambda: bool(source.port))
-
+    listening = source.port
     await stop(run)
+
+    assert not waiting
+    assert listening == server.given["port"]
 
 
 async def test_the_log_says_which_fingerprint_partners_must_pin(serve, keys):

@@ -88,6 +88,11 @@ async def test_files_may_go_to_folders_elsewhere_at_the_server(server, tmp_path)
     run.cancel()
     await asyncio.wait([run])
 
+    assert inbox.left() == []
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["a.edi"]
+    assert inbox.left("../bad") == ["empty.edi", "empty.edi.error.txt"]
+    assert inbox.names() == ["a.edi"]
+
 
 async def test_a_file_is_taken_with_its_marker_and_without_it_waits(server, tmp_path):
     inbox = Inbox(server, tmp_path, ready={"marker": "{name}.done"})
