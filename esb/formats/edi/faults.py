@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TypeAlias
 
 from msgspec import Struct
 
 from esb.edge import Finding
+
+Wrong: TypeAlias = tuple[str, int, str]
+"""What is wrong with an envelope's segment: code, element, text."""
 
 
 class EdiFinding(Finding, frozen=True):
@@ -145,6 +149,12 @@ ich.unknown          interchange 009 009 23
 ich.standard         interchange 002 002 2
 ich.version          interchange 003 003 2
 ich.delimiters       interchange 004 004 20
+ich.agreed-terminator interchange 004 004 22
+ich.agreed-element   interchange 026 026 22
+ich.agreed-component interchange 027 027 22
+ich.agreed-repetition interchange 022 022 22
+ich.agreed-release   interchange 022 022 22
+ich.agreed-decimal   interchange 022 022 19
 ich.auth             interchange 010 010 12
 ich.security         interchange 012 012 12
 ich.date             interchange 014 014 12

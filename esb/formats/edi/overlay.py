@@ -10,6 +10,7 @@ from pydantic import Field, ValidationError, field_validator
 
 from esb.errors import DefinitionError
 from esb.formats.edi.applying import Applied, apply
+from esb.formats.edi.delimiters import Delimiters
 from esb.formats.edi.dictionary import refuse
 from esb.formats.edi.faults import MEANINGS
 from esb.formats.edi.grammar import MANY, Amend, Guide, Narrow
@@ -57,6 +58,9 @@ class Overlay(Spec):
     tolerate: list[str] = Field([], description="Faults of this partner that are noted but refuse nothing.")
     receiver: Ids = Field(
         default_factory=dict, description="How they call us, as in `ids`: isa, gs, unb; what is for others is refused."
+    )
+    delimiters: Delimiters = Field(
+        default_factory=Delimiters, description="The delimiters that they are agreed to use, and that we write to them."
     )
     change: dict[str, list[Change]] = Field(
         default_factory=dict, description="What is otherwise than in the standard, by set or message: 850, ORDERS."
@@ -124,7 +128,11 @@ def read_overlay(partner: str, files: Mapping[str, bytes]) -> PartnerOverlay | N
     except ValidationError as error:
         first = error.errors()[0]
         loc: list[Any] = ["edi", *first["loc"]]
-        raise refuse(document, loc, f"edi.{'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise refuse(document, loc, f"edi.{'.'.join(map(str, first['loc']))}: {_said(first)}") from None
+
+
+def _said(error: Any) -> str:
+    return str(error["msg"]).removeprefix("Value error, ")
 
 
 def _applied(change: Change, schema: str) -> Applied:

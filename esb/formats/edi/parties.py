@@ -10,6 +10,7 @@ from msgspec.structs import replace
 from pydantic import AfterValidator, TypeAdapter, ValidationError
 
 from esb.edge import Finding, Part
+from esb.formats.edi.delimiters import Delimiters, unlike
 from esb.formats.edi.dictionary import refuse
 from esb.reading import Document, read
 
@@ -60,7 +61,7 @@ class Ends(Struct, frozen=True):
 
 
 class Parties(Struct, frozen=True):
-    """Who sends by an endpoint and who receives there. `file` is where that is written.
+    """Who sends by an endpoint and who receives there, with which delimiters. `file` is where that is written.
 
     With `returning` what goes the other way, to the partner, is right too: files are looked at that we sent.
     """
@@ -69,6 +70,7 @@ class Parties(Struct, frozen=True):
     receiver: Ends = Ends()
     file: str = ""
     returning: bool = False
+    delimiters: Delimiters = Delimiters()
 
     def wrong(self, kind: str, sender: Sequence[str], receiver: Sequence[str]) -> list[tuple[str, str, str]]:
         """Return what is not as declared in an envelope (`isa`, `gs` or `unb`); parties are identifier, qualifier.
@@ -87,6 +89,12 @@ class Parties(Struct, frozen=True):
                 found.append((side, what, f"{self.file} declares {names} ({key})"))
         return found
 
+    def unlike(self, dialect: str, came: Mapping[str, str]) -> list[tuple[str, str]]:
+        """Return the delimiters of an interchange of `x12` or `edifact` that are not as agreed: name and text."""
+        agreed = self.delimiters.of(dialect)
+        key = f"edi.delimiters.{dialect}"
+        return [(name, f"{text} ({self.file}, {key}.{name})") for name, text in unlike(agreed, came)]
+
 
 def noted(part: Part, notes: Sequence[Finding]) -> Part:
     """Return a part that tells what was tolerated in the envelope around it, unless it tells that already."""
@@ -98,13 +106,14 @@ ANYBODY = Parties()
 """Nobody said who may send."""
 
 _IDS: TypeAdapter[Any] = TypeAdapter(Ids)
+_DELIMITERS: TypeAdapter[Any] = TypeAdapter(Delimiters)
 
 
 def read_parties(partner: str, files: Mapping[str, bytes]) -> Parties:
     """Return who may send by the endpoints of a partner of the project; anybody if the partner has no such ids.
 
     Raises:
-        DefinitionError: The ids are wrong; says where.
+        DefinitionError: The ids or the delimiters are wrong; says where.
     """
     path = f"schemas/partners/{partner}.yaml"
     if not partner or path not in files:
@@ -112,17 +121,28 @@ def read_parties(partner: str, files: Mapping[str, bytes]) -> Parties:
     document = read(path, files[path])
     data = document.data if isinstance(document.data, dict) else {}
     sender, receiver = (_ends(document, data, *loc) for loc in (("ids",), ("edi", "receiver")))
-    return Parties(sender, receiver, path) if (sender, receiver) != (Ends(), Ends()) else ANYBODY
+    delimiters = _valid(_DELIMITERS, document, data, "edi", "delimiters")
+    if (sender, receiver, delimiters) == (Ends(), Ends(), Delimiters()):
+        return ANYBODY
+    return Parties(sender, receiver, path, delimiters=delimiters)
 
 
-def _ends(document: Document, data: Any, *loc: str) -> Ends:
-    """Return what stands at a place of a partner's file."""
+def _valid(kind: TypeAdapter[Any], document: Document, data: Any, *loc: str) -> Any:
+    """Return what stands at a place of a partner's file, checked. Raises DefinitionError."""
     for key in loc:
         data = data.get(key) if isinstance(data, dict) else None
     try:
-        ids: dict[str, str | list[str]] = _IDS.validate_python(data or {})
+        return kind.validate_python(data or {})
     except ValidationError as error:
-        raise refuse(document, [*loc], f"{'.'.join(loc)}: {error.errors()[0]['msg']}") from None
+        first = error.errors()[0]
+        place: list[Any] = [*loc] if kind is _IDS else [*loc, *first["loc"]]
+        text = str(first["msg"]).removeprefix("Value error, ")
+        raise refuse(document, place, f"{'.'.join(map(str, place))}: {text}") from None
+
+
+def _ends(document: Document, data: Any, *loc: str) -> Ends:
+    """Return the names that stand at a place of a partner's file."""
+    ids: dict[str, str | list[str]] = _valid(_IDS, document, data, *loc)
     return Ends(*(_names(ids.get(kind, [])) for kind in ("isa", "gs", "unb")))
 
 

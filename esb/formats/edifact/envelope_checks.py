@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import date
-from typing import TypeAlias
 
 from esb.formats.edi.control import same_number
+from esb.formats.edi.faults import Wrong
 from esb.formats.edi.parties import Parties
 from esb.formats.edi.patterns import Marks
 from esb.formats.edifact.envelope import Group, Interchange, at
-
-Wrong: TypeAlias = tuple[str, int, str]
-"""Code, element, text."""
 
 
 def unb_faults(unb: Interchange) -> list[Wrong]:
@@ -48,6 +45,17 @@ def unb_strangers(unb: Interchange, parties: Parties) -> list[Wrong]:
         suffix = "-qualifier" if what == "qualifier" else ""
         found.append((f"ich.{side}{suffix}", element, f"the {side} is {said} (UNB{element:02d}), {declared}"))
     return found
+
+
+def unb_unagreed(interchange: Interchange, parties: Parties) -> list[Wrong]:
+    """Return which service characters are not those that the partner is agreed to use."""
+    marks = interchange.marks
+    came = {name: getattr(marks, name) for name in ("component", "element", "release", "terminator")}
+    if interchange.syntax == "4":
+        came["repetition"] = marks.repetition
+    if len(marks.decimal) == 1:  # else nobody chose one, and both are right
+        came["decimal"] = marks.decimal
+    return [(f"ich.agreed-{name}", 0, text) for name, text in parties.unlike("edifact", came)]
 
 
 def unz_faults(values: Sequence[str], interchange: Interchange) -> list[Wrong]:

@@ -9,13 +9,20 @@ from msgspec.structs import replace
 
 from esb.edge import Finding, Met, Part
 from esb.formats.edi.control import Numbers, printable
-from esb.formats.edi.faults import Fault, errors
+from esb.formats.edi.faults import Fault, Wrong, errors
 from esb.formats.edi.holding import Holding
 from esb.formats.edi.parties import noted
 from esb.formats.edi.refusals import Stray
 from esb.formats.edifact.acknowledge import Writer, contrl, group_segment, message_segments
 from esb.formats.edifact.envelope import Group, Interchange, Level, Verdict, at, elements_of
-from esb.formats.edifact.envelope_checks import Wrong, unb_faults, unb_strangers, une_faults, ung_faults, unz_faults
+from esb.formats.edifact.envelope_checks import (
+    unb_faults,
+    unb_strangers,
+    unb_unagreed,
+    une_faults,
+    ung_faults,
+    unz_faults,
+)
 from esb.formats.edifact.framing import Framer, Opened
 from esb.formats.edifact.message import Message
 from esb.formats.edifact.options import Options
@@ -170,18 +177,17 @@ class EdifactReader:
         elements = elements_of(head.elements, head.charset)
         interchange = self._interchange = Interchange(elements, head.marks, opened.offset, opened.line)
         interchange.una, interchange.newline, interchange.charset = head.una, opened.newline, head.charset
-        self._lower = None
+        self._lower, self._notes = None, ()
         self._headers = interchange.headers()
         self._writer = Writer(interchange)
         if self._options.reject == "interchange":
             self._held = Holding(self._options.limit, WORDS.with_others)
         for code, text in head.oddities:
             self._wrong([(code, 1, text)], "UNB", "error" if code == "ich.standard" else "warning")
-        strangers = unb_strangers(interchange, self._options.parties)
+        parties = self._options.parties
+        self._wrong(unb_unagreed(interchange, parties), "UNB", parties.delimiters.severity)
+        strangers = unb_strangers(interchange, parties)
         self._wrong(strangers, "UNB")
-        # what is tolerated is told with the next document
-        latest = interchange.faults[-len(strangers) :] if strangers else []
-        self._notes = tuple(fault.finding() for fault in latest if fault.severity == "warning")
         interchange.refused = next((text for code, _, text in strangers if code not in self._options.tolerate), "")
         self._wrong(unb_faults(interchange), "UNB")
         self._check_duplicate(interchange, met)
@@ -379,7 +385,7 @@ class EdifactReader:
     def _wrong(
         self, found: Sequence[Wrong], tag: str, severity: str = "error", place: tuple[int, int] | None = None
     ) -> None:
-        """Note faults of the envelope where it begins, or at a place; tolerated ones are warnings."""
+        """Note faults of the envelope where it begins, or at a place; warnings are told with the next document."""
         interchange, group = self._interchange, self._group
         assert interchange is not None
         for code, element, text in found:
@@ -390,3 +396,5 @@ class EdifactReader:
             where = place or (level.offset, level.line)
             detail = {"interchange": interchange.number, "group": number, "tag": tag, "element": element}
             level.faults.append(Fault(code, text, told, *where, **detail))  # type: ignore[arg-type]
+            if told == "warning" and not self._muted:
+                self._notes += (level.faults[-1].finding(),)

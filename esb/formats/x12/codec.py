@@ -12,6 +12,7 @@ from pydantic import Field, field_validator
 from esb.edge import Draft
 from esb.errors import DefinitionError, FormatError
 from esb.formats.characters import Encoding
+from esb.formats.edi.delimiters import agreed_with
 from esb.formats.edi.derived import DerivedDraft
 from esb.formats.edi.faults import MEANINGS
 from esb.formats.edi.overlay import STRICT
@@ -87,7 +88,10 @@ class X12Format:
         self._spec, self.library = spec, library
         self.name = spec.guides[0] if len(spec.guides) == 1 else "x12"
         self.duplicates, self.resolve = spec.duplicates, spec.resolve
-        self._writer = Writer(spec.envelope, library.machine) if spec.envelope is not None else None
+        agreed, envelope = library.parties.delimiters.of("x12"), spec.envelope
+        self._writer = (
+            Writer(agreed_with(agreed, envelope, spec.partner), library.machine) if envelope is not None else None
+        )
         self.numbered = spec.numbers == "store"
         self.draft = self._draft if self._writer is not None else None
 

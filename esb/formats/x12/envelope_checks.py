@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TypeAlias
 
 from esb.formats.edi.control import same_number
+from esb.formats.edi.faults import Wrong
 from esb.formats.edi.parties import Parties
 from esb.formats.x12.envelope import Group, Interchange
-
-Wrong: TypeAlias = tuple[str, int, str]
-"""Code, element, text."""
 
 
 def at(values: Sequence[str], index: int) -> str:
@@ -59,6 +56,20 @@ def isa_strangers(isa: Sequence[str], parties: Parties) -> list[Wrong]:
         suffix = "-qualifier" if what == "qualifier" else ""
         found.append((f"ich.{side}{suffix}", qualifier if suffix else element, text))
     return found
+
+
+_STANDING = {"component": 16, "repetition": 11}
+"""Where separators stand in an ISA; the others stand between its elements and behind them."""
+
+
+def isa_unagreed(interchange: Interchange, parties: Parties) -> list[Wrong]:
+    """Return which separators are not those that the partner is agreed to use."""
+    marks = interchange.marks
+    came = {"element": marks.element, "component": marks.component, "terminator": marks.terminator}
+    if interchange.isa[11].strip() >= "00402":
+        came["repetition"] = marks.repetition
+    found = parties.unlike("x12", came)
+    return [(f"ich.agreed-{name}", _STANDING.get(name, 0), text) for name, text in found]
 
 
 def gs_strangers(gs: Sequence[str], parties: Parties) -> list[Wrong]:

@@ -8,7 +8,7 @@ from msgspec.structs import replace
 
 from esb.edge import Finding, Met, Part
 from esb.formats.edi.control import Numbers
-from esb.formats.edi.faults import Fault, errors
+from esb.formats.edi.faults import Fault, Wrong, errors
 from esb.formats.edi.holding import Holding
 from esb.formats.edi.parties import noted
 from esb.formats.edi.refusals import Stray
@@ -16,13 +16,13 @@ from esb.formats.parts import bad
 from esb.formats.x12.acknowledge import Writer, acknowledgment, set_segments, technical
 from esb.formats.x12.envelope import Group, Interchange, Verdict
 from esb.formats.x12.envelope_checks import (
-    Wrong,
     ge_faults,
     gs_faults,
     gs_strangers,
     iea_faults,
     isa_faults,
     isa_strangers,
+    isa_unagreed,
 )
 from esb.formats.x12.framing import Framer, Opened, Run
 from esb.formats.x12.options import Options
@@ -172,10 +172,12 @@ class X12Reader:
         self._writer = Writer(interchange)
         if self._options.reject == "interchange":
             self._held = Holding(self._options.limit, WORDS.with_others)
+        self._notes = ()
         for code, text in opened.oddities:
             self._wrong([(code, 0, text)], "ISA", "warning")
-        self._notes = ()
-        interchange.refused = self._refusing(isa_strangers(opened.elements, self._options.parties), "ISA")
+        parties = self._options.parties
+        self._wrong(isa_unagreed(interchange, parties), "ISA", parties.delimiters.severity)
+        interchange.refused = self._refusing(isa_strangers(opened.elements, parties), "ISA")
         self._wrong(isa_faults(opened.elements), "ISA")
         if met == "other":
             text = f"interchange {interchange.number} of this sender came before with another content"
@@ -359,21 +361,14 @@ class X12Reader:
             return raw.decode(self._options.encoding, "replace")
 
     def _refusing(self, found: Sequence[Wrong], tag: str) -> str:
-        """Note faults that leave nothing to be taken; return the first that is not tolerated.
-
-        What is tolerated is told with the next document.
-        """
+        """Note faults that leave nothing to be taken; return the first that is not tolerated."""
         self._wrong(found, tag)
-        level = self._group if tag == "GS" else self._interchange
-        if found and level is not None:
-            tolerated = (fault for fault in level.faults[-len(found) :] if fault.severity == "warning")
-            self._notes += tuple(fault.finding() for fault in tolerated)
         return next((text for code, _, text in found if code not in self._options.tolerate), "")
 
     def _wrong(
         self, found: Sequence[Wrong], tag: str, severity: str = "error", place: tuple[int, int] | None = None
     ) -> None:
-        """Note faults of the envelope where it begins, or at a place; tolerated ones are warnings."""
+        """Note faults of the envelope where it begins, or at a place; warnings are told with the next document."""
         interchange, group = self._interchange, self._group
         assert interchange is not None
         for code, element, text in found:
@@ -384,3 +379,5 @@ class X12Reader:
             detail = {"interchange": interchange.number, "group": number, "tag": tag, "element": element}
             at = place or (level.offset, level.line)
             level.faults.append(Fault(code, text, told, *at, **detail))  # type: ignore[arg-type]
+            if told == "warning" and not self._muted:
+                self._notes += (level.faults[-1].finding(),)
