@@ -3,49 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Annotated, TypeAlias
 
-from pydantic import Discriminator
-
-from esb.endpoints.file import FileEndpoint
-from esb.endpoints.ftps import FtpsEndpoint
-from esb.endpoints.http_in import HttpIn
-from esb.endpoints.http_out import HttpOut
-from esb.endpoints.http_poll import HttpPoll
-from esb.endpoints.queue import QueueEndpoint
-from esb.endpoints.sftp import SftpEndpoint
-from esb.endpoints.sftp_server import SftpServerEndpoint
-from esb.endpoints.smtp import SmtpEndpoint
-from esb.endpoints.sql import SqlEndpoint
-from esb.endpoints.timer import Timer
+from esb.endpoints.loading import LoadedTable
 from esb.specs import EndpointSpec
 
-ENDPOINTS: Mapping[str, type[EndpointSpec]] = {
-    "file": FileEndpoint,
-    "ftps": FtpsEndpoint,
-    "http_in": HttpIn,
-    "http_out": HttpOut,
-    "http_poll": HttpPoll,
-    "queue": QueueEndpoint,
-    "sftp": SftpEndpoint,
-    "sftp_server": SftpServerEndpoint,
-    "smtp": SmtpEndpoint,
-    "sql": SqlEndpoint,
-    "timer": Timer,
-}
-"""Every type of endpoint by what `type:` calls it."""
-
-AnyEndpoint: TypeAlias = Annotated[
-    FileEndpoint
-    | FtpsEndpoint
-    | HttpIn
-    | HttpOut
-    | HttpPoll
-    | QueueEndpoint
-    | SftpEndpoint
-    | SftpServerEndpoint
-    | SmtpEndpoint
-    | SqlEndpoint
-    | Timer,
-    Discriminator("type"),
-]
+ENDPOINTS: Mapping[str, type[EndpointSpec]] = LoadedTable(
+    {
+        "file": "esb.endpoints.file:FileEndpoint",
+        "ftps": "esb.endpoints.ftps:FtpsEndpoint",
+        "http_in": "esb.endpoints.http_in:HttpIn",
+        "http_out": "esb.endpoints.http_out:HttpOut",
+        "http_poll": "esb.endpoints.http_poll:HttpPoll",
+        "queue": "esb.endpoints.queue:QueueEndpoint",
+        "sftp": "esb.endpoints.sftp:SftpEndpoint",
+        "sftp_server": "esb.endpoints.sftp_server:SftpServerEndpoint",
+        "smtp": "esb.endpoints.smtp:SmtpEndpoint",
+        "sql": "esb.endpoints.sql:SqlEndpoint",
+        "timer": "esb.endpoints.timer:Timer",
+    }
+)
+"""Every type of endpoint by what `type:` calls it; imported when a project, or who lists them all, asks for it."""

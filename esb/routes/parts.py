@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Annotated, Any, Final, Union
 
 from pydantic import Discriminator, Tag
 
 from esb.endpoints import ENDPOINTS
 from esb.formats import FORMATS as ALL_FORMATS
-from esb.specs import FormatSpec, rebuild
+from esb.specs import EndpointSpec, FormatSpec, rebuild
 from esb.transforms import TRANSFORMS
 
 __all__ = ["ENDPOINTS", "FORMAT", "FORMATS", "TRANSFORMS"]
@@ -32,4 +33,12 @@ FORMAT: Final[Any] = Annotated[
 ]
 """Any format: its name, or keys with its type."""
 
-rebuild(list(ENDPOINTS.values()), AnyFormat=FORMAT)
+
+def _imported(spec: type[EndpointSpec]) -> Iterator[type[EndpointSpec]]:
+    yield spec
+    for below in spec.__subclasses__():
+        yield from _imported(below)
+
+
+# A type that is imported later inherits `format` as it is known from here on; `http_in` has formats of its own.
+rebuild([*_imported(EndpointSpec), ENDPOINTS["http_in"]], AnyFormat=FORMAT)

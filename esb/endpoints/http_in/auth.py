@@ -8,11 +8,11 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, model_validator
 
+from esb.endpoints.http_in.claims import Jwt
 from esb.endpoints.http_in.fresh import FreshGuard
 from esb.endpoints.http_in.guards import Guard, KeyGuard, OpenGuard, SignedGuard
 from esb.endpoints.http_in.passwords import Basic
 from esb.endpoints.http_in.presets import HEADER, GitHub, Hmac, Preset, Shopify, Standard, Stripe
-from esb.endpoints.http_in.tokens import Jwt
 from esb.errors import DefinitionError
 from esb.specs import Secret, SecretRef, Spec, World
 from esb.specs.secrets import references_of

@@ -8,61 +8,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
-from typing import Annotated, Any, ClassVar, Literal, Protocol
+from typing import Any, ClassVar, Protocol
 
 import aiohttp
 import jwt
 import msgspec
-from pydantic import Field, model_validator
 
+from esb.endpoints.http_in.claims import Jwt
 from esb.endpoints.http_in.guards import bearer
 from esb.errors import DefinitionError, EndpointError, SecurityError
-from esb.specs import Duration, Secret, Spec, World
+from esb.specs import World
 
-_Asymmetric = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
-_Shared = Literal["HS256", "HS384", "HS512"]
 _LONGEST = 16_000
 _LARGEST = 1_000_000
 _TIMEOUT = aiohttp.ClientTimeout(total=5.0)
 _AGAIN = 30.0
 """Seconds between two looks at a key set because of a key that is not in it, or because it could not be had."""
-_LOOPBACK = ("http://127.0.0.1:", "http://[::1]:", "http://localhost:")
 
 
-class Jwt(Spec):
-    """A token that an identity provider signed."""
-
-    issuer: str = Field(min_length=1, description="Who must have issued it (iss).")
-    audience: str = Field(min_length=1, description="Whom it must be meant for (aud).")
-    algorithms: tuple[_Asymmetric | _Shared, ...] = Field(
-        ("RS256",), min_length=1, max_length=4, description="The algorithms that are taken, and no others."
-    )
-    jwks: str = Field("", description="The address of the issuer's keys: https://…/jwks.json")
-    key: Secret | None = Field(None, description="A public key (PEM), or the shared secret of HS256.")
-    client: str = Field("sub", description="The claim that names the client.")
-    scope: str = Field("", description="A word that the claim `scope` must hold.")
-    leeway: Annotated[Duration, Field(ge=0, le=300)] = Field(30.0, description="How far clocks may differ.")
-    refresh: Annotated[Duration, Field(ge=30)] = Field(600.0, description="How long a key set is good for.")
-
-    @model_validator(mode="after")
-    def _one_source_of_keys(self) -> Jwt:
-        if bool(self.jwks) == (self.key is not None):
-            raise ValueError("write `jwks` (the address of a key set) or `key`, one of them")
-        shared = [name for name in self.algorithms if name.startswith("HS")]
-        if shared and (self.jwks or len(shared) < len(self.algorithms)):
-            raise ValueError(
-                f"{shared[0]} signs with a shared secret: it stands alone and with `key`. Where a public key would do, "
-                "whoever knows the public key could sign"
-            )
-        if self.jwks and not self.jwks.startswith(("https://", *_LOOPBACK)):
-            raise ValueError("a key set is fetched by https; whoever can change it on the way can sign")
-        return self
-
-    def guard(self, world: World) -> JwtGuard:
-        """Return the live check. Raises DefinitionError if the key is missing or cannot be one."""
-        if self.key is not None:
-            return JwtGuard(self, _Fixed(_read_key(world.secret(self.key), self.algorithms[0], str(self.key))))
-        return JwtGuard(self, KeySet(self.jwks, self.algorithms, self.refresh, world))
+def jwt_guard(spec: Jwt, world: World) -> JwtGuard:
+    """Return the live check. Raises DefinitionError if the key is missing or cannot be one."""
+    if spec.key is not None:
+        return JwtGuard(spec, _Fixed(_read_key(world.secret(spec.key), spec.algorithms[0], str(spec.key))))
+    return JwtGuard(spec, KeySet(spec.jwks, spec.algorithms, spec.refresh, world))
 
 
 class _Keys(Protocol):
