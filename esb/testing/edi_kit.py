@@ -7,6 +7,9 @@ from typing import Any
 
 from esb.edge import Part
 from esb.formats import X12
+from esb.testing.edi_parts import codes, documents, parts_of
+
+__all__ = ["ISA", "answers", "codes", "documents", "interchange", "order", "read"]
 
 ISA = "ISA*00*          *00*          *08*6112390050     *ZZ*HOUSE          *261121*0930*U*00401*000000101*0*P*>"
 
@@ -42,25 +45,10 @@ def interchange(*sets: str, gs: str = "PO", version: str = "004010", count: int 
 
 def read(data: str | bytes, step: int = 1 << 20, **spec: Any) -> list[Part]:
     """Return the parts of an input."""
-    raw = data.encode("latin-1") if isinstance(data, str) else data
-    reader = X12(**spec).build({}).reader("transaction")
-    parts: list[Part] = []
-    for at in range(0, len(raw), step):
-        parts += reader.feed(raw[at : at + step])
-    return parts + list(reader.end())
-
-
-def documents(parts: Iterable[Part]) -> list[Any]:
-    """Return the bodies of the good parts that are no acknowledgments."""
-    return [part.body for part in parts if not part.error and not part.acknowledgment]
+    return parts_of(X12(**spec).build({}).reader("transaction"), data, step)
 
 
 def answers(parts: Iterable[Part]) -> list[list[str]]:
     """Return the acknowledgments, each as its segments."""
     texts = [part.body.decode("latin-1") for part in parts if part.acknowledgment]
     return [[segment.strip() for segment in text.split(text[105]) if segment.strip()] for text in texts]
-
-
-def codes(parts: Iterable[Part]) -> list[str]:
-    """Return the codes of all findings."""
-    return [finding.code for part in parts for finding in part.findings]

@@ -8,6 +8,9 @@ from typing import Any
 
 from esb.edge import Part
 from esb.formats import Edifact
+from esb.testing.edi_parts import codes, documents, parts_of
+
+__all__ = ["UNA", "UNB", "answers", "codes", "documents", "grouped", "interchange", "order", "read"]
 
 UNA = "UNA:+.? '"
 UNB = "UNB+UNOC:3+5412345000013:14+4012345000009:14+261121:0930+REF0001"
@@ -53,25 +56,10 @@ def grouped(*messages: str, count: int | None = None) -> str:
 
 def read(data: str | bytes, step: int = 1 << 20, **spec: Any) -> list[Part]:
     """Return the parts of an input."""
-    raw = data.encode("latin-1") if isinstance(data, str) else data
-    reader = Edifact(**spec).build({}).reader("message")
-    parts: list[Part] = []
-    for at in range(0, len(raw), step):
-        parts += reader.feed(raw[at : at + step])
-    return parts + list(reader.end())
-
-
-def documents(parts: Iterable[Part]) -> list[Any]:
-    """Return the bodies of the good parts that are no acknowledgments."""
-    return [part.body for part in parts if not part.error and not part.acknowledgment]
+    return parts_of(Edifact(**spec).build({}).reader("message"), data, step)
 
 
 def answers(parts: Iterable[Part]) -> list[list[str]]:
     """Return the CONTRLs, each as its segments (with the usual separators)."""
     texts = [part.body.decode("latin-1") for part in parts if part.acknowledgment]
     return [[segment.strip() for segment in _SEGMENT.findall(text.removeprefix(UNA))] for text in texts]
-
-
-def codes(parts: Iterable[Part]) -> list[str]:
-    """Return the codes of all findings."""
-    return [finding.code for part in parts for finding in part.findings]

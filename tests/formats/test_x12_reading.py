@@ -289,6 +289,19 @@ def test_a_guide_of_the_project_is_read_from_its_schemas():
     assert made.name == "guides/acme-850"
 
 
+def test_a_guide_of_the_project_reads_only_the_versions_it_is_for():
+    guide = b"set: '850'\nis: order\ngroup: PO\nversions: ['004010']\nbody:\n  - BEG: {use: M, into: order}\n"
+    made = X12(guide="mine").build({"schemas/mine.yaml": guide})
+    text = interchange("ST*850*0001~BEG*00*SA*PO1**20261121~SE*3*0001~")
+
+    read, refused = (
+        list(made.reader("transaction").feed(given.encode())) for given in (text, text.replace("*004010~", "*005010~"))
+    )
+
+    assert [part.body["order"]["number"] for part in read] == ["PO1"]
+    assert codes(refused) == ["set.unsupported"]
+
+
 @pytest.mark.parametrize(
     ("guide", "error"),
     [
