@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable
+from importlib import import_module
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-import asyncpg
 import pysqlite3
 from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from esb.errors import EsbError, StoreError, UsageError
-from esb.stores import postgres, sqlite
+from esb.stores import sqlite
 from esb.stores.writer import RacedError, Trouble, Work, Writer
 
 Given = TypeVar("Given")
@@ -32,10 +33,14 @@ class Database:
             self.place = f"SQLite file {self.path}"
             self.writing, self.reading = sqlite.engines(self.path)
             self._trouble, shape = sqlite.trouble, sqlite.WRITER
+            self._errors, self._login_refused = _ERRORS, _never
         else:
+            # A process with a store in a file never needs the client of the server.
+            postgres = import_module("esb.stores.postgres")
             self.place = postgres.place(url)
             self.writing = self.reading = postgres.engine(url)
             self._trouble, shape = postgres.trouble, postgres.WRITER
+            self._errors, self._login_refused = (*_ERRORS, *postgres.ERRORS), postgres.login_refused
         self._writer = Writer(self.writing, *shape, self._judge)
         self._failed = ""
 
@@ -46,7 +51,7 @@ class Database:
             return await self._writer.run(work)
         except EsbError:
             raise
-        except _DRIVER_ERRORS as error:
+        except self._errors as error:
             raise self._explain(error) from error
 
     async def read(self, work: Read[Given]) -> Given:
@@ -55,7 +60,7 @@ class Database:
         try:
             async with self.reading.begin() as connection:
                 return await work(connection)
-        except _DRIVER_ERRORS as error:
+        except self._errors as error:
             raise self._explain(error) from error
 
     def prepare(self) -> None:
@@ -67,7 +72,9 @@ class Database:
         """Let writes end and close every connection."""
         await self._writer.close()
         for engine in {self.writing, self.reading}:
-            await _dispose(engine)
+            # A server that is gone cannot be told goodbye.
+            with contextlib.suppress(*self._errors):
+                await engine.dispose()
 
     def _judge(self, error: Exception) -> Trouble:
         return self._trouble(error)
@@ -89,29 +96,19 @@ class Database:
         if isinstance(error, RacedError) or (isinstance(error, Exception) and self._judge(error) == "race"):
             return StoreError(f"store: {self.place} is too contended ({reason}); the same call may be made again")
         if isinstance(error, Exception) and self._judge(error) == "fault":
-            hint = "check user, password and database" if postgres.login_refused(error) else "try `esb store upgrade`"
+            hint = "check user, password and database" if self._login_refused(error) else "try `esb store upgrade`"
             return StoreError(f"store: {self.place} refused ({reason}); {hint}")
         return StoreError(
             f"store: {self.place} is out of reach ({reason}); nothing is lost, work goes on when it is back"
         )
 
 
-_DRIVER_ERRORS = (
-    SQLAlchemyError,
-    OSError,
-    TimeoutError,
-    pysqlite3.Error,
-    asyncpg.PostgresError,
-    asyncpg.InterfaceError,
-    RacedError,
-)
+_ERRORS: tuple[type[Exception], ...] = (SQLAlchemyError, OSError, TimeoutError, pysqlite3.Error, RacedError)
 
 
-async def _dispose(engine: AsyncEngine) -> None:
-    try:
-        await engine.dispose()
-    except _DRIVER_ERRORS:
-        return  # a server that is gone cannot be told goodbye
+def _never(_: BaseException) -> bool:
+    """Return that a file lets everybody in who may read it."""
+    return False
 
 
 def _sqlite_path(url: str) -> Path | None:

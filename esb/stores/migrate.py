@@ -1,13 +1,14 @@
-"""The schema and its revisions (Alembic): made in an empty database, checked at the start, upgraded on demand."""
+"""The schema and its revisions: made in an empty database, checked at the start, upgraded on demand.
+
+What runs revisions (Alembic) is imported when there is one to run: most processes only look which one is there.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+from importlib import import_module
+from typing import Any
 
-from alembic import command
-from alembic.config import Config
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, inspect, text
+from sqlalchemy import inspect, text
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from esb.errors import StoreError
@@ -16,6 +17,8 @@ from esb.stores.database import Database
 PREFIX = "esb_"
 VERSION_TABLE = "esb_revision"
 """Our own, so that the store can live in a database that another program also migrates with Alembic."""
+HEAD = "0003"
+"""The newest of `migrations/versions`."""
 
 # Any number of processes may find an empty database at once; one makes the schema, the others wait for it.
 _LOCK = text("SELECT pg_advisory_xact_lock(5062371209432)")
@@ -61,7 +64,7 @@ async def to_revision(connection: AsyncConnection, target: str = "head") -> None
     found = await revision(connection)
     if found is not None and found not in known():
         raise StoreError(_differs(found))
-    await connection.run_sync(_upgrade, target)
+    await connection.run_sync(_revisions().upgrade, target)
 
 
 async def revision(connection: AsyncConnection) -> str | None:
@@ -73,30 +76,17 @@ async def revision(connection: AsyncConnection) -> str | None:
 
 def head() -> str:
     """Return the revision that this esb works with."""
-    found = _scripts().get_current_head()
-    assert found is not None
-    return found
+    return HEAD
 
 
 def known() -> set[str]:
     """Return every revision that this esb can upgrade from."""
-    return {script.revision for script in _scripts().walk_revisions()}
+    found: set[str] = _revisions().known()
+    return found
 
 
-def _config() -> Config:
-    config = Config()
-    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    return config
-
-
-def _scripts() -> ScriptDirectory:
-    return ScriptDirectory.from_config(_config())
-
-
-def _upgrade(connection: Connection, target: str) -> None:
-    config = _config()
-    config.attributes["connection"] = connection
-    command.upgrade(config, target)
+def _revisions() -> Any:
+    return import_module("esb.stores.revisions")
 
 
 def _differs(found: str) -> str:

@@ -15,6 +15,8 @@ from esb.stores.writer import Trouble
 
 WRITER = (4, 1)
 """Lanes, and writes of one transaction: the server itself flushes the commits of several connections together."""
+ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError)
+"""What the driver itself raises."""
 _CONNECT_SECONDS = 5.0
 _STATEMENT_SECONDS = 30.0
 _SESSION = {

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ from alembic.migration import MigrationContext
 from sqlalchemy import Connection, text
 
 from esb.errors import StoreError
-from esb.stores import migrate, open_store, upgrade
+from esb.stores import migrate, open_store, revisions, upgrade
 from esb.stores.database import Database
 from esb.stores.schema import metadata
 from esb.testing.store_suite.values import line
@@ -88,3 +90,20 @@ async def test_the_tables_of_another_program_are_left_alone(fresh: str):
     found = await database.read(lambda connection: connection.execute(text("SELECT version_num FROM alembic_version")))
     assert found.scalar_one() == "theirs"
     await database.close()
+
+
+def test_the_newest_revision_is_the_one_that_this_esb_asks_for():
+    assert migrate.head() == revisions.newest()
+
+
+def test_a_store_in_a_file_that_is_up_to_date_needs_neither_alembic_nor_a_client_of_postgresql(tmp_path: Path):
+    code = (
+        "import asyncio, sys; from esb.stores import open_store; store = open_store(sys.argv[1]);"
+        "asyncio.run(store.open()); print(*[name for name in ('alembic', 'asyncpg') if name in sys.modules])"
+    )
+    line = [sys.executable, "-c", code, f"sqlite:{tmp_path / 'store.db'}"]
+    first = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+
+    again = subprocess.run(line, capture_output=True, text=True, check=True).stdout
+
+    assert (first.split(), again.split()) == (["alembic"], [])
