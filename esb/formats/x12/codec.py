@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from functools import partial
-from typing import Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, field_validator
+from pydantic import AfterValidator, Field
 
 from esb.edge import Draft
-from esb.errors import DefinitionError, FormatError
 from esb.formats.characters import Encoding
+from esb.formats.edi.codec import EdiFormat, EdiSpec, tolerable
 from esb.formats.edi.delimiters import agreed_with
-from esb.formats.edi.derived import DerivedDraft
-from esb.formats.edi.faults import MEANINGS
 from esb.formats.edi.overlay import STRICT
 from esb.formats.edi.walker import Limits
 from esb.formats.x12.library import Library
@@ -22,20 +19,20 @@ from esb.formats.x12.options import Options
 from esb.formats.x12.reader import X12Reader
 from esb.formats.x12.scanner import X12Scanner
 from esb.formats.x12.writer import Envelope, Writer, derived
-from esb.message import Document
 from esb.ports import Format, Reader
-from esb.specs import Duration, FormatSpec, PartnerName, Size
+from esb.specs import Duration, Size
 
 
-class X12(FormatSpec):
+class X12(EdiSpec):
     """ASC X12 EDI: interchanges of transaction sets such as 850."""
 
     type: Literal["x12"] = "x12"
-    partner: PartnerName = Field("", description="Whose overlay (edi: of a partner) applies; default: the endpoint's.")
     guide: str | list[str] = Field([], description="x12/850, or a file under schemas/; default: every standard set.")
     acknowledge: Literal["997", "999", "none"] = Field("997", description="How groups are answered (syntax only).")
     ta1: Literal["on-error", "requested", "always", "never"] = Field("on-error", description="When to send a TA1.")
-    tolerate: list[str] = Field([], description="Faults that are noted but do not refuse a set, e.g. el.too-many.")
+    tolerate: Annotated[list[str], AfterValidator(tolerable(STRICT))] = Field(
+        [], description="Faults that are noted but do not refuse a set, e.g. el.too-many."
+    )
     envelope: Envelope | None = Field(None, description="How interchanges are written; only for what leaves.")
     numbers: Literal["store", "derived"] = Field(
         "store", description="Control numbers rise by one for each pair of parties, or derive from the content."
@@ -62,48 +59,23 @@ class X12(FormatSpec):
     limit: Size = Field(64_000_000, description="The largest transaction set.")
     segment_limit: Size = Field(1_000_000, description="The largest segment.")
 
-    @field_validator("tolerate")
-    @classmethod
-    def _tolerable(cls, codes: list[str]) -> list[str]:
-        for code in codes:
-            if code not in MEANINGS or code in STRICT:
-                known = ", ".join(sorted(set(MEANINGS) - STRICT))
-                raise ValueError(f"{code!r} cannot be tolerated; these can: {known}")
-        return codes
-
-    @property
-    def guides(self) -> tuple[str, ...]:
-        """The guides by name; none = every standard set."""
-        return (self.guide,) if isinstance(self.guide, str) else tuple(self.guide)
-
     def build(self, files: Mapping[str, bytes]) -> Format:
         """Return the live format. Raises DefinitionError if a guide is missing or wrong."""
         return X12Format(self, Library(self.guides, files, self.partner))
 
 
-class X12Format:
+class X12Format(EdiFormat):
     """Reads transaction sets as named documents and answers their groups."""
+
+    dialect, unit = "x12", "transaction"
 
     def __init__(self, spec: X12, library: Library) -> None:
         self._spec, self.library = spec, library
-        self.name = spec.guides[0] if len(spec.guides) == 1 else "x12"
-        self.duplicates, self.resolve = spec.duplicates, spec.resolve
-        agreed, envelope = library.parties.delimiters.of("x12"), spec.envelope
-        self._writer = (
-            Writer(agreed_with(agreed, envelope, spec.partner), library.machine) if envelope is not None else None
-        )
-        self.numbered = spec.numbers == "store"
-        self.draft = self._draft if self._writer is not None else None
-
-    def reader(self, each: str | None = None) -> Reader:
-        """Return a reader that gives one document for each transaction set, or for each of its lines.
-
-        Raises:
-            DefinitionError: `each` is another unit.
-        """
-        if each not in (None, "transaction", "line"):
-            raise DefinitionError(f"x12: each: {each!r} cannot be cut; write each: transaction, or each: line")
-        return X12Reader(self.options(stream=each == "line"))
+        writer = None
+        if spec.envelope is not None:
+            agreed = library.parties.delimiters.of("x12")
+            writer = Writer(agreed_with(agreed, spec.envelope, spec.partner), library.machine)
+        super().__init__(spec, library, writer)
 
     def scanner(self) -> X12Scanner | None:
         """Return what finds the interchanges of a delivery before it is read; None = nobody asks what came before."""
@@ -129,23 +101,8 @@ class X12Format:
             parties=self.library.parties,
         )
 
-    def render(self, document: Document) -> bytes:
-        """Return one interchange of a document, or of a list of them; text that is X12 already is left as it is.
+    def _reader(self, stream: bool) -> Reader:
+        return X12Reader(self.options(stream=stream))
 
-        Raises:
-            FormatError: The guide cannot say it, or there is no envelope: to write.
-        """
-        if isinstance(document, str):
-            return document.encode()
-        if self._writer is None:
-            raise FormatError("x12: to write, the format needs envelope: {sender: {id: …}, receiver: {id: …}}")
-        documents = document if isinstance(document, list) else [document]
-        return self._writer.interchange(documents, self.library.only)
-
-    def _draft(self, document: Document, moment: datetime | None = None) -> Draft:
-        """Return the interchange of a document, or of a list of them, but for its numbers. Raises FormatError."""
-        assert self._writer is not None
-        documents = document if isinstance(document, list) else [document]
-        if self.numbered:
-            return self._writer.draft(documents, self.library.only, moment)
-        return DerivedDraft(self._writer.draft(documents, self.library.only), derived(documents))
+    def _first(self, draft: Draft, documents: list[Any]) -> int:
+        return derived(documents)
