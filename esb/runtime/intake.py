@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 from msgspec.structs import replace
 
-from esb.edge import Accepted, Part, Receipt
+from esb.edge import Accepted, Finding, Part, Receipt
 from esb.envelope import Addressed, pack
 from esb.errors import ConflictError, DefinitionError, EsbError, FormatError, TooLargeError
 from esb.message import Message, derive
@@ -23,6 +23,9 @@ from esb.runtime.units import Units
 PIECE = 64 * 1024
 """Bytes that are read at once; between two pieces the other work of the process has its turn."""
 
+
+_TOLD = 5
+"""Findings of a good document that its trace tells; a partner's habit would fill the history."""
 
 ANSWERS = frozenset({"997", "999", "TA1", "CONTRL"})
 """Sets that say what became of what was sent."""
@@ -233,6 +236,8 @@ class _Taking:
             self._received(message)
             self._log(message, "dead", part.error, f"intake/{self._plan.endpoint}")
             return
+        if part.findings:
+            self._log(message, "note", _noted(part.findings), f"intake/{self._plan.endpoint}")
         if await self._resolved(message):
             return
         message = self._plan.keys(message)
@@ -313,6 +318,13 @@ class _Taking:
             window = [*window, journal(records)]
         if window:
             await publish(window)
+
+
+def _noted(findings: Sequence[Finding]) -> str:
+    """Return what was found in a document that is taken all the same, for its trace: the first few of it."""
+    told = [f"{each.code}: {each.text}" + (f" ({each.where})" if each.where else "") for each in findings[:_TOLD]]
+    more = len(findings) - len(told)
+    return "; ".join(told) + (f"; and {more} more" if more else "")
 
 
 def _refused(receipt: Receipt, part: Part) -> FormatError:

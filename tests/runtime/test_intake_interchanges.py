@@ -243,3 +243,40 @@ async def test_edifact_interchanges_are_numbered_retransmitted_and_refused_alike
     assert b"260302:0900+2'" in refused
     assert b"UCI+H101+5412345000013:14+4012345000009:14+4+26" in refused
     assert await rig.ready("route/orders") == 2
+
+
+async def notes(rig: Any) -> list[list[str]]:
+    """Return the notes on the traces of the documents that came, in their order."""
+    await rig.work(rig.recorder())
+    documents = [unpack(packet)[0] for packet in await rig.lent("route/orders")]
+    return [[line.text for line in await rig.history(one.id) if line.kind == "note"] for one in documents]
+
+
+async def test_a_warning_of_the_envelope_stands_on_the_trace_of_the_first_document(rigged: Any):
+    rig = await rigged(FILES)
+
+    await rig.take(TWO.replace(b"*ZZ*HOUSE          *", b"*ZZ*HOUSE*"))
+
+    assert await notes(rig) == [["ich.width: the ISA is 96 characters long, it should be 106 (ISA)"], []]
+
+
+async def test_delimiters_that_are_not_agreed_stand_on_the_trace(rigged: Any):
+    partner = "acknowledge_to: out\nedi:\n  delimiters: { x12: { terminator: '|' } }\n"
+    rig = await rigged({**FILES, "schemas/partners/acme.yaml": partner})
+
+    await rig.take(TWO)
+
+    (first, second) = await notes(rig)
+    assert first[0].startswith("ich.agreed-terminator: the segment terminator is '~', agreed is '|'")
+    assert second == []
+
+
+async def test_what_is_tolerated_in_a_document_stands_on_its_trace(rigged: Any):
+    partner = "acknowledge_to: out\nedi: { tolerate: [el.code] }\n"
+    rig = await rigged({**FILES, "schemas/partners/acme.yaml": partner})
+
+    await rig.take(interchange(order("0001"), order("0002", ("BEG*00", "BEG*9Z"))).encode())
+
+    (first, second) = await notes(rig)
+    assert first == []
+    assert len(second) == 1 and second[0].startswith("el.code: ") and second[0].endswith("(segment 2 BEG, element 1)")
