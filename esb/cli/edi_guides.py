@@ -12,11 +12,13 @@ from esb.cli.edi_options import Partner, counted, guide_files
 from esb.cli.options import AsJson, ProjectDir
 from esb.cli.output import emit, say
 from esb.errors import Diagnostic, UsageError
+from esb.formats.edi.delimiters import Agreed
 from esb.formats.edi.difference import diff as compare
+from esb.formats.edi.difference import separated
 from esb.formats.edi.grammar import Guide
 from esb.formats.edi.guide_page import doc as page
 from esb.formats.edi.lint import lint_guide as look
-from esb.management.edi_files.guides import guides
+from esb.management.edi_files.guides import dialect_of, guides, overlay_of
 
 _CALLED = "x12/850, edifact/ORDERS, a file, or a guide of the project; @VERSION chooses one: x12/850@005010."
 
@@ -38,7 +40,8 @@ def lint_guide(
         called, files = guide_files(project, name, partner)
         for guide in guides(called, files, partner):
             count += 1
-            found.update((str(diagnostic), diagnostic) for diagnostic in look(guide))
+            doubts = overlay_of(partner, files).doubts(dialect_of(guide)) if partner else []
+            found.update((str(diagnostic), diagnostic) for diagnostic in [*look(guide), *doubts])
     for text, diagnostic in found.items():
         if json:
             place = diagnostic.place
@@ -59,8 +62,8 @@ def diff(
     """Say what is different between two guides, two versions of one, or the standard and a partner's use of it."""
     if not new and not partner:
         raise UsageError("name another guide, or --partner for what a partner makes of this one")
-    before, after = _one(project, old, ""), _one(project, new or old, partner)
-    differences = compare(before, after)
+    before, after = _one(project, old, "")[0], _one(project, new or old, partner)
+    differences = [*separated(after[1]), *compare(before, after[0])]
     for one in differences:
         if json:
             emit({"path": one.path, "kind": one.kind, "message": one.text})
@@ -77,11 +80,13 @@ def doc(
     html: Annotated[bool, typer.Option("--html", help="An HTML page; default: Markdown.")] = False,
 ) -> int:
     """Print the implementation guide as a page for partners: structure, segments, elements, and what is agreed."""
-    sys.stdout.write(page(_one(project, name, partner), html).rstrip() + "\n")
+    guide, delimiters = _one(project, name, partner)
+    sys.stdout.write(page(guide, html, delimiters).rstrip() + "\n")
     return 0
 
 
-def _one(project: Path, name: str, partner: str) -> Guide:
-    """Return a guide in the version that is asked for, or in its first."""
+def _one(project: Path, name: str, partner: str) -> tuple[Guide, list[Agreed]]:
+    """Return a guide in the version that is asked for, or in its first, and the delimiters that are agreed."""
     called, files = guide_files(project, name, partner)
-    return guides(called, files, partner)[0]
+    guide = guides(called, files, partner)[0]
+    return guide, overlay_of(partner, files).delimiters(dialect_of(guide)) if partner else []

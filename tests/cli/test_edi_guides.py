@@ -111,6 +111,53 @@ def test_the_guide_of_a_partner_is_printed_with_what_is_agreed(desk: Desk) -> No
     assert html[0].lower().startswith("<!doctype html")
 
 
+AGREED = "description: X\nedi:\n  delimiters:\n    x12: { element: '|', terminator: \"\\n\", repetition: '^' }\n"
+
+
+def test_agreed_delimiters_are_on_the_page_and_a_difference(desk: Desk) -> None:
+    desk.file(AGREED, "schemas/partners/acme.yaml")
+
+    page = desk("doc", "x12/850", "--partner", "acme")
+    found = desk("diff", "x12/850", "--partner", "acme")
+
+    assert "## Delimiters" in page
+    assert "| element separator | \\| |" in page
+    assert "| segment terminator | line feed (0A) |" in page
+    assert "~ delimiters.element: element separator '|' (schemas/partners/acme.yaml:4)" in found
+    assert not [line for line in desk("doc", "edifact/ORDERS", "--partner", "acme") if "Delimiters" in line]
+
+
+def test_delimiters_that_nobody_could_tell_apart_are_an_error_with_its_place(desk: Desk) -> None:
+    desk.file(AGREED.replace("'^'", "'|'"), "schemas/partners/acme.yaml")
+
+    desk("lint-guide", "x12/850", "--partner", "acme")
+
+    assert desk.code == 78
+    assert "schemas/partners/acme.yaml:4:" in desk.err
+    assert "'|' is the element separator already" in desk.err
+
+
+def test_delimiters_that_cannot_be_meant_are_doubtful(desk: Desk) -> None:
+    desk.file(AGREED + "  versions: ['004010']\n", "schemas/partners/acme.yaml")
+
+    (doubt,) = desk.values("lint-guide", "x12/850", "--partner", "acme", "--json")
+
+    assert (doubt["code"], doubt["line"]) == ("W424", 4)
+    assert "no version that has one: 004010" in doubt["message"]
+
+
+def test_lint_notes_other_delimiters_of_a_partner_and_accepts_the_file(desk: Desk) -> None:
+    desk.file(AGREED, "schemas/partners/acme.yaml")
+    name = desk.file(interchange(order()), "in.edi")
+
+    (report,) = desk.values("lint", name, "--partner", "acme", "--json")
+
+    assert desk.code == 0
+    assert report["verdict"] == "accepted"
+    codes = [(finding["code"], finding["severity"], finding["line"]) for finding in report["findings"]]
+    assert codes == [("ich.agreed-element", "warning", 1), ("ich.agreed-terminator", "warning", 1)]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any, Literal, TypeVar
 
+from msgspec import Struct
 from pydantic import BaseModel, Field, ValidationError, ValidationInfo, field_validator
 
 from esb.errors import DefinitionError
@@ -89,6 +90,18 @@ WORDS: Mapping[str, str] = {
     "release": "release character",
 }
 """What people call the delimiters; their order is that in which they are told."""
+
+
+class Agreed(Struct, frozen=True):
+    """One delimiter as people read it: its name, what it is called, the character, and file and line that say so."""
+
+    name: str
+    word: str
+    char: str
+    schema: str
+
+    def __str__(self) -> str:
+        return f"{self.word} {_shown(self.char)}"
 
 
 def unlike(agreed: Mapping[str, str], came: Mapping[str, str]) -> Iterator[tuple[str, str]]:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from msgspec import Struct
 
+from esb.formats.edi.delimiters import Agreed
 from esb.formats.edi.grammar import Child, Composite, Element, Guide, Item, Loop, Narrow, Rule, Segment, Use
 from esb.formats.edi.lint import times
 
@@ -25,6 +26,11 @@ class Difference(Struct, frozen=True):
 def diff(old: Guide, new: Guide) -> list[Difference]:
     """Return what is different, in the order of the guides."""
     return list(_bodies(old.body, new.body, ""))
+
+
+def separated(agreed: Sequence[Agreed]) -> list[Difference]:
+    """Return what is agreed of delimiters: a standard leaves them to those who write."""
+    return [Difference(f"delimiters.{each.name}", "changed", f"{each} ({each.schema})") for each in agreed]
 
 
 def _bodies(old: Sequence[Child], new: Sequence[Child], path: str) -> Iterator[Difference]:

@@ -7,12 +7,17 @@ from html import escape
 
 from msgspec import Struct
 
+from esb.formats.edi.delimiters import Agreed
 from esb.formats.edi.difference import kind_of, narrowing, said
 from esb.formats.edi.grammar import Child, Composite, Element, Guide, Item, Loop, Segment
 from esb.formats.edi.lint import times, uses
 
 _CODES = 12
 """Codes that are listed for an element; of longer lists the page says how many there are."""
+
+
+_CONTROLS = {chr(code): f"character {code:02X}" for code in range(32)} | {"\n": "line feed (0A)", "\r": "CR (0D)"}
+"""What control characters are called on a page."""
 
 
 class Table(Struct, frozen=True):
@@ -25,16 +30,19 @@ class Table(Struct, frozen=True):
     rows: tuple[tuple[str, ...], ...] = ()
 
 
-def doc(guide: Guide, html: bool = False) -> str:
-    """Return the implementation guide as Markdown, or as an HTML page of its own."""
-    tables = list(_tables(guide))
+def doc(guide: Guide, html: bool = False, delimiters: Sequence[Agreed] = ()) -> str:
+    """Return the implementation guide as Markdown, or as an HTML page of its own; `delimiters` as agreed."""
+    tables = list(_tables(guide, delimiters))
     return _html(guide, tables) if html else "\n".join(_markdown(table) for table in tables)
 
 
-def _tables(guide: Guide) -> Iterator[Table]:
+def _tables(guide: Guide, delimiters: Sequence[Agreed]) -> Iterator[Table]:
     group = f", group {guide.group}" if guide.group else ""
     checks = tuple(f"Check {check.id}: {_check(check)}." for check in guide.checks)
     yield Table(1, f"{guide.set} {guide.title}, version {guide.version}{group}", checks)
+    if delimiters:
+        agreed = tuple((each.word, _CONTROLS.get(each.char, each.char or "none")) for each in delimiters)
+        yield Table(2, "Delimiters", (), ("Delimiter", "Agreed"), agreed)
     rows = tuple(_structure(guide.body, 0))
     yield Table(2, "Structure", (), ("Segment", "Use", "Max", "What it is", "In documents", "Agreed"), rows)
     told: dict[str, Segment] = {}

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import Field, ValidationError, field_validator
 
-from esb.errors import DefinitionError
+from esb.errors import DefinitionError, Diagnostic
 from esb.formats.edi.applying import Applied, apply
-from esb.formats.edi.delimiters import Delimiters
+from esb.formats.edi.delimiters import WORDS, Agreed, Delimiters
 from esb.formats.edi.dictionary import refuse
 from esb.formats.edi.faults import MEANINGS
 from esb.formats.edi.grammar import MANY, Amend, Guide, Narrow
@@ -20,6 +20,9 @@ from esb.specs import Spec
 
 STRICT = frozenset({"el.chars", "num.decimal", "set.no-trailer", "set.unsupported", "set.too-large", "set.id"})
 """Faults that leave no document to go on with: they cannot be tolerated."""
+
+_REPEATING = "004020"
+"""The first version of X12 whose elements may repeat."""
 
 _LENGTH = re.compile(r"(\d{1,5})(?:\.\.(\d{1,5}))?", re.ASCII)
 _NOTE = re.compile(r"[PRCLED]\d?(?:\d\d){2,}", re.ASCII)
@@ -101,6 +104,31 @@ class PartnerOverlay:
                 text = f"at: {change.at}: {error.args[0]}"
                 raise refuse(self._document, [*loc, "at"], text, "`esb edi doc` prints what a guide has") from None
         return guide
+
+    def delimiters(self, dialect: str) -> list[Agreed]:
+        """Return the delimiters that are agreed for `x12` or `edifact`, with their places in the partner's file."""
+        agreed = self.spec.delimiters.of(dialect)
+        lines = {name: self._document.place(["edi", "delimiters", dialect, name]).line for name in agreed}
+        file = self._document.file
+        return [
+            Agreed(name, word, agreed[name], f"{file}:{lines[name]}") for name, word in WORDS.items() if name in agreed
+        ]
+
+    def doubts(self, dialect: str) -> list[Diagnostic]:
+        """Return what is agreed of delimiters and cannot be meant."""
+        agreed, found = self.spec.delimiters.of(dialect), []
+        older = [given for given in self.spec.versions if given[:1] == "0"]
+        if dialect == "x12" and "repetition" in agreed and older and max(older) < _REPEATING:
+            text = f"a repetition separator is agreed, but no version that has one: {', '.join(older)}"
+            found.append(("repetition", text, "it begins with 00402; remove it, or agree on such a version"))
+        if agreed.get("release") == "":
+            text = "without a release character no value can hold a separator"
+            found.append(("release", text, "agree on ?, which is the standard's"))
+        places = [self._document.place(["edi", "delimiters", dialect, name]) for name, _, _ in found]
+        return [
+            Diagnostic("W424", text, place, "warning", help=advice)
+            for (_, text, advice), place in zip(found, places, strict=True)
+        ]
 
     def unknown(self, sets: frozenset[str]) -> DefinitionError | None:
         """Return the error for changes of a set that has no guide, if there are any."""

@@ -40,6 +40,11 @@ def overlay_of(partner: str, files: Mapping[str, bytes]) -> PartnerOverlay:
     return found
 
 
+def dialect_of(guide: Guide) -> str:
+    """Return whether a guide is one of `x12` or `edifact`."""
+    return "x12" if _X12.fullmatch(guide.set) else "edifact"
+
+
 def _shipped(name: str, version: str) -> Sequence[Guide]:
     dialect, _, kind = name.partition("/")
     library = x12 if dialect == "x12" else edifact

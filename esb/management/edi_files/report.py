@@ -209,7 +209,8 @@ class _Reading:
             self._begin(headers)
         self._set = key if lines else ()
         self._size += len(part.raw)
-        for word, counts in (("rejected", bool(part.error)), ("noted", bool(part.findings) and not part.error)):
+        noted = any(getattr(finding, "tag", "") not in _ENVELOPE for finding in part.findings)
+        for word, counts in (("rejected", bool(part.error)), ("noted", noted and not part.error)):
             if counts and word not in self._counted:
                 self._counted.add(word)
                 setattr(report, word, getattr(report, word) + 1)
@@ -222,6 +223,9 @@ class _Reading:
         report.sets[headers.get("edi_set", ""), headers.get("edi_version", "")] += 1
         report.partners[headers.get("edi_sender", ""), headers.get("edi_receiver", "")] += 1
 
+
+_ENVELOPE = frozenset({"ISA", "GS", "GE", "IEA", "UNB", "UNG", "UNE", "UNZ"})
+"""Where warnings of the envelope stand: they come with a set, but are none of its own."""
 
 _KEY = ("edi_sender", "edi_interchange", "edi_group", "edi_transaction")
 
