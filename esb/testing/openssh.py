@@ -19,15 +19,13 @@ import time
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 from typing import Any
 
 from esb.errors import EsbError
+from esb.testing.private_server import PrivateServer, free_port, listens, start_bounded
 
 START_SECONDS = 20.0
 STOP_SECONDS = 10.0
-LIFETIME = 1800
-"""Seconds after which a server ends by itself: tests that were killed cannot stop theirs."""
 
 CLIENT_KEY = "secret://file/client_key"
 
@@ -60,7 +58,7 @@ class OpenSshError(EsbError):
     """The server or a tool is not installed, or does not start."""
 
 
-class OpenSsh:
+class OpenSsh(PrivateServer):
     """One sshd that offers SFTP only. Port, keys and `folder` stay the same over kill and restart, until `stop`.
 
     `host_keys`: the types it shows, in the order in which its own configuration lists them.
@@ -71,31 +69,12 @@ class OpenSsh:
         self._home = Path(tempfile.mkdtemp(prefix="esb-sshd-"))
         self._home.chmod(0o755)
         self._process: subprocess.Popen[bytes] | None = None
-        self.port = _free_port()
+        self.port = free_port()
         self.user = getpass.getuser()
         self.folder = self._home / "files"
         self.folder.mkdir()
         self.client_key = self._home / "client_key"
         self.host_keys = {kind: self._home / f"host_{kind}" for kind in host_keys}
-
-    def __enter__(self) -> OpenSsh:
-        """Make the keys and start it."""
-        try:
-            for kind, path in (("ed25519", self.client_key), *self.host_keys.items()):
-                make_key(path, kind)
-            self.authorize(self.client_key)
-            self._configure()
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop it and delete its files."""
-        self.stop()
 
     @property
     def fingerprint(self) -> str:
@@ -133,13 +112,9 @@ class OpenSsh:
         """
         if os.geteuid() == 0:
             _SEPARATION.mkdir(mode=0o755, exist_ok=True)
+        self._prepare()
         output = self._home / "output"
-        bounded = ["timeout", "--signal=KILL", str(LIFETIME)]
-        command = [*bounded, self._server, "-D", "-e", "-f", str(self._home / "config")]
-        with output.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603
-                command, stdin=subprocess.DEVNULL, stdout=log, stderr=subprocess.STDOUT, start_new_session=True
-            )
+        self._process = start_bounded([self._server, "-D", "-e", "-f", str(self._home / "config")], output)
         until = time.monotonic() + START_SECONDS
         while not _greets(self.port):
             if self._process.poll() is not None or time.monotonic() > until:
@@ -149,38 +124,31 @@ class OpenSsh:
 
     def kill(self) -> None:
         """Kill it as a crash does (SIGKILL), with every connection; the files stay."""
-        self._signal(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait(STOP_SECONDS)
             until = time.monotonic() + STOP_SECONDS
-            while _listens(self.port) and time.monotonic() < until:  # it dies after the process that bounds its life
+            while listens(self.port) and time.monotonic() < until:  # it dies after the process that bounds its life
                 time.sleep(0.005)
         self._process = None
-
-    def restart(self) -> None:
-        """Start it again, on the same port with the same keys and files."""
-        self.kill()
-        self.start()
-
-    def freeze(self) -> None:
-        """Stop its clock (SIGSTOP): connections stay open, new ones are accepted, and nothing answers."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
 
     def stop(self) -> None:
         """End it and delete its files."""
         self.kill()
         shutil.rmtree(self._home, ignore_errors=True)
 
-    def _configure(self) -> None:
+    def _prepare(self) -> None:
+        """Make the keys and write the configuration, once."""
+        if (self._home / "config").exists():
+            return
+        for kind, path in (("ed25519", self.client_key), *self.host_keys.items()):
+            make_key(path, kind)
+        self.authorize(self.client_key)
         host_keys = "\n".join(f'HostKey "{path}"' for path in self.host_keys.values())
         text = _CONFIG.format(port=self.port, host_keys=host_keys, home=self._home, folder=self.folder)
         (self._home / "config").write_text(text)
 
-    def _signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         """Signal the server and all that descends from it: each connection is a process in a session of its own."""
         if self._process is not None and self._process.poll() is None:
             for pid in _family(self._process.pid):
@@ -229,18 +197,6 @@ def _family(pid: int) -> list[int]:
     for one in found:
         found.extend(children.get(one, ()))
     return found
-
-
-def _free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
-
-
-def _listens(port: int) -> bool:
-    with socket.socket() as one:
-        one.settimeout(1)
-        return one.connect_ex(("127.0.0.1", port)) == 0
 
 
 def _greets(port: int) -> bool:

@@ -8,13 +8,14 @@ import pwd
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
+
+from esb.testing.private_server import free_port
 
 _PLACES = "/usr/lib/postgresql/*/bin"
 _START_SECONDS = 30.0
@@ -96,7 +97,7 @@ class PostgresCluster:
         _give(secret)
         options = ["-U", "esb", "-A", "scram-sha-256", f"--pwfile={secret}", "-E", "UTF8", "--locale=C", "--no-sync"]
         _run([self._bin / "initdb", "-D", self._data, *options], **_identity(), cwd=self._folder)
-        self._port = _free_port()
+        self._port = free_port()
 
     @property
     def _data(self) -> Path:
@@ -178,13 +179,6 @@ def _give(path: Path) -> None:
 def _end_with_us() -> None:
     """Ask the kernel to end the server when the test process dies, however it dies (Linux)."""
     ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGQUIT)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
 
 
 def _run(command: list[Any], **options: Any) -> None:

@@ -16,19 +16,16 @@ import tempfile
 import time
 from contextlib import suppress
 from pathlib import Path
-from types import TracebackType
 
 from esb.errors import EsbError
+from esb.testing.private_server import PrivateServer, free_ports, start_bounded
 
 START_SECONDS = 120.0
 STOP_SECONDS = 30.0
-LIFETIME = 1800
-"""Seconds after which a node ends by itself: tests that were killed cannot stop theirs."""
 
 _PLACES = ("/usr/lib/rabbitmq/lib", "/usr/local/lib/rabbitmq/lib", "/opt/rabbitmq", "/usr/local/opt", "/usr/local")
 _CONFIG = "loopback_users.guest = true\nlog.file.level = warning\ndisk_free_limit.absolute = 50MB\n"
 # Two busy-waiting schedulers would take the machine away from the tests.
-_BOUNDED = ("timeout", "--signal=KILL", str(LIFETIME))
 _ERLANG = "+S 2:2 +sbwt none +sbwtdcpu none +sbwtdio none"
 
 
@@ -36,32 +33,17 @@ class NodeError(EsbError):
     """The node is not installed or does not start."""
 
 
-class RabbitNode:
+class RabbitNode(PrivateServer):
     """One node. `url` stays the same over kill and restart, and so does the data, until `stop`."""
 
     def __init__(self) -> None:
         self._server = _installed()
         self._home = Path(tempfile.mkdtemp(prefix="esb-rabbit-"))
-        self.port, self._distribution_port, self._epmd_port = _free_ports(3)
+        self.port, self._distribution_port, self._epmd_port = free_ports(3)
         self._name = f"esb{self.port}@localhost"
         self._process: subprocess.Popen[bytes] | None = None
         self._epmd: subprocess.Popen[bytes] | None = None
         self.url = f"amqp://guest:guest@127.0.0.1:{self.port}/%2f"
-
-    def __enter__(self) -> RabbitNode:
-        """Start it."""
-        try:
-            self.start()
-        except BaseException:
-            self.stop()
-            raise
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """Stop it and delete its data."""
-        self.stop()
 
     @property
     def pid(self) -> int:
@@ -76,17 +58,8 @@ class RabbitNode:
             NodeError: It ended, or is not ready in time; says where its output is.
         """
         self._prepare()
-        output = (self._home / "output").open("ab")
-        with output:
-            # In a session of its own: a signal to the tests must not reach it before `stop` does.
-            self._process = subprocess.Popen(  # noqa: S603
-                [*_BOUNDED, str(self._server / "sbin" / "rabbitmq-server")],
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        command = [str(self._server / "sbin" / "rabbitmq-server")]
+        self._process = start_bounded(command, self._home / "output", self._environment())
         until = time.monotonic() + START_SECONDS
         while not _speaks_amqp(self.port):
             if self._process.poll() is not None or time.monotonic() > until:
@@ -97,23 +70,10 @@ class RabbitNode:
 
     def kill(self) -> None:
         """Kill it as a crash does (SIGKILL), with all its processes; the data stays."""
-        self._signal(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         if self._process is not None:
             self._process.wait(STOP_SECONDS)
         self._process = None
-
-    def restart(self) -> None:
-        """Start it again, on the same ports and data."""
-        self.kill()
-        self.start()
-
-    def freeze(self) -> None:
-        """Stop its clock (SIGSTOP): connections stay open and nothing answers."""
-        self._signal(signal.SIGSTOP)
-
-    def thaw(self) -> None:
-        """Let it go on."""
-        self._signal(signal.SIGCONT)
 
     def ctl(self, *arguments: str) -> str:
         """Run rabbitmqctl and return its output."""
@@ -151,14 +111,8 @@ class RabbitNode:
             if epmd is None:
                 raise NodeError("epmd is not installed; install erlang-base (Debian: apt-get install rabbitmq-server)")
             # Started by us and not by the node: else it would outlive everything.
-            self._epmd = subprocess.Popen(  # noqa: S603
-                [*_BOUNDED, epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)],
-                env=self._environment(),
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                stderr=subprocess.DEVNULL,
-                start_new_session=True,
-            )
+            command = [epmd, "-address", "127.0.0.1", "-port", str(self._epmd_port)]
+            self._epmd = start_bounded(command, self._home / "epmd", self._environment())
 
     def _environment(self) -> dict[str, str]:
         home = str(self._home)
@@ -182,7 +136,7 @@ class RabbitNode:
             "RABBITMQ_CTL_ERL_ARGS": _ERLANG,
         }
 
-    def _signal(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
         if self._process is not None and self._process.poll() is None:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, number)
@@ -197,18 +151,6 @@ def _installed() -> Path:
             f"{', '.join(_PLACES)}; on Debian: apt-get install --no-install-recommends rabbitmq-server"
         )
     return max(found, key=lambda folder: [int(part) for part in folder.name.split("-")[1].split(".") if part.isdigit()])
-
-
-def _free_ports(count: int) -> list[int]:
-    """Return ports that were free a moment ago, each another one."""
-    sockets = [socket.socket() for _ in range(count)]
-    try:
-        for one in sockets:
-            one.bind(("127.0.0.1", 0))
-        return [int(one.getsockname()[1]) for one in sockets]
-    finally:
-        for one in sockets:
-            one.close()
 
 
 def _speaks_amqp(port: int) -> bool:

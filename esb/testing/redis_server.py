@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
 import time
-from types import TracebackType
+from contextlib import suppress
+from pathlib import Path
+
+from esb.testing.private_server import PrivateServer, free_port, listens, start_bounded
 
 _START_SECONDS = 10.0
-_LIFETIME = "900"
-"""Seconds after which it ends by itself: tests that were killed cannot stop theirs."""
+_STOP_SECONDS = 10.0
 
 
-class RedisServer:
+class RedisServer(PrivateServer):
     """A context manager; inside it `url` is the URL of an empty database.
 
     Raises:
@@ -27,36 +31,18 @@ class RedisServer:
             raise RuntimeError("redis-server is not installed; on Debian: apt-get install redis-server")
         self._program = program
         self._process: subprocess.Popen[bytes] | None = None
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = int(free.getsockname()[1])
+        self.port = free_port()
+        self._home = Path(tempfile.mkdtemp(prefix="esb-redis-"))
 
     @property
     def url(self) -> str:
         """The URL of its first database."""
         return f"redis://127.0.0.1:{self.port}/0"
 
-    def __enter__(self) -> RedisServer:
-        """Start it."""
-        self.start()
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        """End it."""
-        self.kill()
-
     def start(self) -> None:
         """Start it, empty, and return when it takes connections."""
-        settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", tempfile.gettempdir()]
-        self._process = subprocess.Popen(  # noqa: S603 - the program found above
-            ["timeout", "--signal=KILL", _LIFETIME, self._program, *settings],  # noqa: S607
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        settings = ["--port", str(self.port), "--bind", "127.0.0.1", "--save", "", "--dir", str(self._home)]
+        self._process = start_bounded([self._program, *settings], self._home / "output")
         until = time.monotonic() + _START_SECONDS
         while not self._answers():
             if self._process.poll() is not None or time.monotonic() > until:
@@ -65,11 +51,25 @@ class RedisServer:
             time.sleep(0.02)
 
     def kill(self) -> None:
-        """End it at once; what it held is gone."""
+        """Kill it as a crash does (SIGKILL); what it held is gone."""
+        self.send_signal(signal.SIGKILL)
         if self._process is not None:
-            self._process.terminate()  # timeout passes the signal on
-            self._process.wait(10)
-            self._process = None
+            self._process.wait(_STOP_SECONDS)
+            until = time.monotonic() + _STOP_SECONDS
+            while listens(self.port) and time.monotonic() < until:  # it dies after the process that bounds its life
+                time.sleep(0.005)
+        self._process = None
+
+    def stop(self) -> None:
+        """End it."""
+        self.kill()
+        shutil.rmtree(self._home, ignore_errors=True)
+
+    def send_signal(self, number: signal.Signals) -> None:
+        """Signal the server, if it runs."""
+        if self._process is not None and self._process.poll() is None:
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, number)
 
     def _answers(self) -> bool:
         try:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -11,12 +11,6 @@ import pytest
 from esb.channels import open_channel
 from esb.testing.channel_kit import Backend
 from esb.testing.rabbitmq_node import RabbitNode
-
-
-@pytest.fixture(scope="session")
-def node() -> Iterator[RabbitNode]:
-    with RabbitNode() as started:
-        yield started
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """A real FTPS server for tests: a free port, a certificate of its own, killed and frozen at will."""
 
+import os
 import signal
-import socket
-import subprocess
 import sys
 import time
 from datetime import UTC, datetime, timedelta
@@ -14,12 +13,13 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from esb.testing.private_server import PrivateServer, free_port, listens, start_bounded
+
 WORKER = Path(__file__).with_name("ftps_worker.py")
-LIFETIME = 1800
 PASSWORD, AUTHORITY = "secret://file/password", "secret://file/authority"
 
 
-class FtpsServer:
+class FtpsServer(PrivateServer):
     """One server; port, certificate and `folder` stay the same over kill and restart."""
 
     def __init__(self, home, kind="usual"):
@@ -29,17 +29,8 @@ class FtpsServer:
         self.output = home / "output"
         self.kind = kind
         self._process = None
-        with socket.socket() as one:
-            one.bind(("127.0.0.1", 0))
-            self.port = one.getsockname()[1]
+        self.port = free_port()
         self.secrets = {PASSWORD: "s3cret", AUTHORITY: make_certificate(self.certificate)}
-
-    def __enter__(self):
-        self.start()
-        return self
-
-    def __exit__(self, *_):
-        self.kill()
 
     def endpoint(self, directory, **options):
         return {
@@ -56,36 +47,25 @@ class FtpsServer:
 
     def start(self):
         words = [str(self.folder), str(self.port), str(self.certificate), self.kind]
-        with self.output.open("ab") as log:
-            self._process = subprocess.Popen(
-                ["timeout", "--signal=KILL", str(LIFETIME), sys.executable, str(WORKER), *words],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
+        self._process = start_bounded([sys.executable, str(WORKER), *words], self.output)
         until = time.monotonic() + 20
-        while not self.listens():
+        while not listens(self.port):
             assert self._process.poll() is None and time.monotonic() < until, self.output.read_text()
             time.sleep(0.02)
 
     def kill(self):
         if self._process is not None:
-            self.signal(signal.SIGKILL)
+            self.send_signal(signal.SIGKILL)
             self._process.wait(10)
-            while self.listens():
+            while listens(self.port):
                 time.sleep(0.005)
             self._process = None
 
-    def signal(self, number):
-        import os
+    def stop(self):
+        self.kill()
 
+    def send_signal(self, number):
         os.killpg(self._process.pid, number)
-
-    def listens(self):
-        with socket.socket() as one:
-            one.settimeout(1)
-            return one.connect_ex(("127.0.0.1", self.port)) == 0
 
 
 def make_certificate(path):

@@ -110,12 +110,6 @@ class Redis:
 
 
 @pytest.fixture(scope="module")
-def node():
-    with RabbitNode() as started:
-        yield started
-
-
-@pytest.fixture(scope="module")
 def redis():
     if shutil.which("redis-server") is None:
         pytest.skip("redis-server is not installed")

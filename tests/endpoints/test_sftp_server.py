@@ -18,6 +18,7 @@ from esb.runtime.clock import SystemClock
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld, order, until
 from esb.testing.endpoint_suite import SourceSuite
 from esb.testing.openssh import fingerprint, installed, make_key
+from esb.testing.private_server import free_port
 
 HOST_KEY = "secret://file/host_key"
 
@@ -45,12 +46,6 @@ def endpoint(keys, **options):
         "settle": "0s",
         **options,
     }
-
-
-def free_port():
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
 
 
 class Server:

@@ -1,44 +1,17 @@
 from __future__ import annotations
 
-import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from esb.testing.openssh import OpenSsh
-from esb.testing.postgres_cluster import PostgresCluster
-from esb.testing.rabbitmq_node import RabbitNode
+from esb.testing.private_server import free_port
 from esb.testing.sandbox.erp import Erp
-from esb.testing.sandbox.plant import TOKEN, Plant, free_port, serving
+from esb.testing.sandbox.plant import TOKEN, Plant, serving
 from esb.testing.sandbox.sftp import lines_for
 
 PROJECT = Path(__file__).parents[2]
-
-
-@pytest.fixture(scope="session")
-def node() -> Iterator[RabbitNode]:
-    with RabbitNode() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[PostgresCluster]:
-    with PostgresCluster() as started:
-        yield started
-
-
-@pytest.fixture
-def amqp_url(node: RabbitNode) -> str:
-    vhost = f"v{secrets.token_hex(4)}"
-    node.ctl("add_vhost", vhost)
-    node.ctl("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
-    return f"{node.url.rsplit('/', 1)[0]}/{vhost}"
-
-
-@pytest.fixture
-def postgres_url(cluster: PostgresCluster) -> str:
-    return cluster.create(f"d{secrets.token_hex(4)}")
 
 
 class Site:

@@ -15,9 +15,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from esb.testing.private_server import free_port
 from esb.testing.sandbox.documents import crm_csv, make, x12
 from esb.testing.sandbox.erp import Erp
-from esb.testing.sandbox.plant import TOKEN, Plant, free_port, serving
+from esb.testing.sandbox.plant import TOKEN, Plant, serving
 
 PROJECT = Path(__file__).parents[2]
 LOOSE = {

@@ -16,9 +16,10 @@ from typing import Any
 import aiohttp
 import pytest
 
+from esb.testing.private_server import free_port
 from esb.testing.sandbox.documents import make, webhook
 from esb.testing.sandbox.erp import Erp
-from esb.testing.sandbox.plant import SECRET, TOKEN, Plant, free_port, serving
+from esb.testing.sandbox.plant import SECRET, TOKEN, Plant, serving
 
 PROJECT = Path(__file__).parents[2]
 LIMIT = 1_500_000  # max_size: 1500KB

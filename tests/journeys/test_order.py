@@ -18,7 +18,8 @@ from starlette.routing import Route
 from esb.ports import Store
 from esb.records import Parked, ParkedFilter
 from esb.stores import open_store
-from esb.testing.sandbox.plant import Plant, free_port, serving
+from esb.testing.private_server import free_port
+from esb.testing.sandbox.plant import Plant, serving
 
 FILES = {
     "esb.yaml": """

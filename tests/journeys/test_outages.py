@@ -16,8 +16,9 @@ import aiohttp
 import pytest
 
 from esb.testing.postgres_cluster import PostgresCluster
+from esb.testing.private_server import free_port
 from esb.testing.sandbox.documents import Order, make, webhook
-from esb.testing.sandbox.plant import SECRET, Plant, free_port
+from esb.testing.sandbox.plant import SECRET, Plant
 
 pytestmark = pytest.mark.timeout(180)
 

@@ -15,9 +15,10 @@ import pytest_asyncio
 
 from esb.management.trace import find
 from esb.stores import open_store
+from esb.testing.private_server import free_port
 from esb.testing.sandbox.documents import Order, edifact, make, x12
 from esb.testing.sandbox.erp import Erp
-from esb.testing.sandbox.plant import TOKEN, Plant, free_port, serving
+from esb.testing.sandbox.plant import TOKEN, Plant, serving
 
 PROJECT = Path(__file__).parents[2]
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]

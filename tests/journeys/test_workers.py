@@ -20,9 +20,10 @@ from starlette.responses import Response
 
 from esb.management.trace import one
 from esb.stores import open_store
+from esb.testing.private_server import free_port
 from esb.testing.sandbox.documents import Order, make, webhook, x12
 from esb.testing.sandbox.erp import Erp
-from esb.testing.sandbox.plant import TOKEN, Plant, free_port, serving
+from esb.testing.sandbox.plant import TOKEN, Plant, serving
 
 PROJECT = Path(__file__).parents[2]
 

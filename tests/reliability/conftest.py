@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
-import secrets
 import signal
 import sys
 import time
@@ -16,9 +15,7 @@ import aiohttp
 import pytest
 
 from esb.testing.openssh import OpenSsh
-from esb.testing.postgres_cluster import PostgresCluster
-from esb.testing.rabbitmq_node import RabbitNode
-from esb.testing.sandbox.plant import free_port
+from esb.testing.private_server import free_port
 
 
 class Worker:
@@ -145,31 +142,6 @@ async def bus(tmp_path: Path) -> AsyncIterator[Callable[..., Bus]]:
     yield make
     for one in made:
         await one.stop()
-
-
-@pytest.fixture(scope="session")
-def node() -> Iterator[RabbitNode]:
-    with RabbitNode() as started:
-        yield started
-
-
-@pytest.fixture(scope="session")
-def cluster() -> Iterator[PostgresCluster]:
-    with PostgresCluster() as started:
-        yield started
-
-
-@pytest.fixture
-def amqp_url(node: RabbitNode) -> str:
-    vhost = f"v{secrets.token_hex(4)}"
-    node.ctl("add_vhost", vhost)
-    node.ctl("set_permissions", "-p", vhost, "guest", ".*", ".*", ".*")
-    return f"{node.url.rsplit('/', 1)[0]}/{vhost}"
-
-
-@pytest.fixture
-def postgres_url(cluster: PostgresCluster) -> str:
-    return cluster.create(f"d{secrets.token_hex(4)}")
 
 
 @pytest.fixture(scope="module")

@@ -17,7 +17,7 @@ from esb.endpoints.http_in.guards import KeyGuard
 from esb.errors import SecurityError
 from esb.testing.endpoint_kit import raised
 from esb.testing.openssh import make_key
-from esb.testing.sandbox.plant import free_port
+from esb.testing.private_server import free_port
 
 KEYS = {"acme": "key-of-acme-0001", "bolt": "key-of-bolt-0001"}
 ROUTE = """\

@@ -12,8 +12,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
+from esb.testing.private_server import free_port
 from esb.testing.sandbox.erp import Erp
-from esb.testing.sandbox.plant import TOKEN, Plant, free_port, serving
+from esb.testing.sandbox.plant import TOKEN, Plant, serving
 from esb.testing.sandbox.scenario import Day, Outcome, faults, feed, observe, settle, working_day
 
 PROJECT = Path(__file__).parents[3]

@@ -8,7 +8,6 @@ import hmac
 import os
 import shutil
 import signal
-import socket
 import sys
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -19,6 +18,7 @@ from typing import Any
 import aiohttp
 import uvicorn
 
+from esb.testing.private_server import free_port
 from esb.testing.sandbox.erp import Erp
 from esb.testing.sandbox.partners import Buyer, Warehouse, acme, hansa
 from esb.testing.sandbox.sftp import PartnerSftp, rewired
@@ -30,13 +30,6 @@ _FOLDERS = ("acme/in", "acme/out", "crm/in", "erp/out", "hansa/in", "hansa/out",
 _SOONER = ("every: 15m", "every: 1s")
 """A quarter of an hour is too long for a day of a minute."""
 _PARTS = ("esb.yaml", "routes", "transforms", "endpoints", "schemas", "tests/flows")
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on right now."""
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
 
 
 def copy_project(source: Path, target: Path, erp: str) -> None:

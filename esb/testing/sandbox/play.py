@@ -10,9 +10,10 @@ from pathlib import Path
 
 from rich.console import Console
 
+from esb.testing.private_server import free_port
 from esb.testing.sandbox.documents import crm_csv, make, x12
 from esb.testing.sandbox.erp import Erp
-from esb.testing.sandbox.plant import SECRET, TOKEN, Plant, free_port, serving
+from esb.testing.sandbox.plant import SECRET, TOKEN, Plant, serving
 
 PROJECT = Path(__file__).parents[3]
 
