@@ -48,7 +48,10 @@ class Breaker:
         self._fade()
 
     def refused(self, now: float) -> None:
-        """Count a call that reached the receiver and was refused; one of many in a row opens it, for a short while."""
+        """Count a call that was refused whatever it said; one of many in a row opens it, for a short while.
+
+        A message that was refused for what it says has `passed`: the receiver works.
+        """
         refused = self._refused + 1
         pause = min(self._pause, self._plan.slowly)
         self.passed()

@@ -161,8 +161,11 @@ class Deliverer:
         except EndpointError:
             self.breaker.failed(self._bus.clock.now())
             raise
-        except RejectedError:
-            self.breaker.refused(self._bus.clock.now())
+        except RejectedError as error:
+            if error.to_any:
+                self.breaker.refused(self._bus.clock.now())
+            else:
+                self.breaker.passed()  # they read it and said no to it: bad messages never stop good ones
             raise
         except Exception:
             self.breaker.passed()

@@ -85,6 +85,66 @@ async def test_a_receiver_that_hangs_delays_no_other(tmp_path):
     assert p99[1] < p99[0] * 2 + 0.25
 
 
+class Choosy:
+    """A receiver that says `status` to whatever is below `until`; keeps how many it refused and what it took."""
+
+    def __init__(self, status, until):
+        self.status, self.until, self.refused, self.took = status, until, 0, set()
+        self.app = Starlette(routes=[Route("/{name}", self.take, methods=["POST"])])
+
+    async def take(self, request):
+        number = json.loads(await request.body())["n"]
+        if request.path_params["name"] == "ill" and number < self.until:
+            self.refused += 1
+            return Response("no", self.status)
+        if request.path_params["name"] == "ill":
+            self.took.add(number)
+        return Response(status_code=201)
+
+
+@asynccontextmanager
+async def posted(folder, made, count):
+    """Send messages through a bus to a receiver; lends the session and the address of the bus."""
+    async with AsyncExitStack() as stack:
+        port = await stack.enter_async_context(serving(made.app))
+        url = await stack.enter_async_context(bus(folder, port, port))
+        session = await stack.enter_async_context(aiohttp.ClientSession())
+        for number in range(count):
+            async with session.post(url, json={"n": number}) as answer:
+                assert answer.status == 202
+        yield session, url.removesuffix("/in/hook")
+
+
+async def is_open(session, address):
+    async with session.get(f"{address}/metrics") as answer:
+        return 'esb_endpoint_open{endpoint="ill"} 1.0' in await answer.text()
+
+
+async def test_a_run_of_bad_documents_stops_no_good_one_behind_it(tmp_path):
+    made = Choosy(422, until=40)
+
+    async with posted(tmp_path, made, 60) as (session, address):
+        await until(lambda: made.refused + len(made.took) == 60, 30)
+        opened = await is_open(session, address)
+
+    assert made.took == set(range(40, 60))
+    assert (made.refused, opened) == (40, False)
+
+
+async def test_a_lost_credential_makes_exceptions_of_few_and_the_rest_go_on_when_it_is_back(tmp_path):
+    made = Choosy(401, until=80)
+
+    async with posted(tmp_path, made, 80) as (session, address):
+        async with asyncio.timeout(20):
+            while not await is_open(session, address):
+                await asyncio.sleep(0.05)
+        made.until = 0
+        await until(lambda: made.refused + len(made.took) == 80, 30)
+
+    assert 10 <= made.refused <= 40
+    assert len(made.took) == 80 - made.refused
+
+
 @asynccontextmanager
 async def answering(head, body):
     """Serve one answer by hand: `head`, then whatever `body(writer)` writes."""
