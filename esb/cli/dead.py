@@ -70,7 +70,7 @@ async def _list(at: tuple[Path, str], where: ParkedFilter, json: bool, groups: b
             (row.id[:12], clock_text(row.at), row.failure_class or "hold", row.place, row.owner, _keys(row), row.reason)
             for row in rows
         ]
-        table(("id", "since", "class", "place", "owner", "keys", "reason"), lines)
+        table(("id", "since", "class", "place", "owner", "keys", "reason"), lines, "reason")
         say(f"{len(rows)} wait" if rows else "Nothing waits for a person.")
 
 
@@ -83,7 +83,8 @@ def _show_groups(rows: Sequence[Parked], json: bool) -> None:
         for group, count, place, reason in found:
             emit({"group": group, "messages": count, "place": place, "reason": reason})
     else:
-        table(("group", "messages", "place", "first of them"), [(line[0] or "(held)", *line[1:]) for line in found])
+        lines = [(line[0] or "(held)", *line[1:]) for line in found]
+        table(("group", "messages", "place", "first of them"), lines, "first of them")
 
 
 @app.command()
@@ -98,8 +99,10 @@ def show(
 
 
 async def _show(identity: str, project: Path, store: str, json: bool) -> None:
-    async with desk(project, store) as (_, at):
+    async with desk(project, store) as (open_, at):
         row = await at.find(identity)
+        history = await open_.history(row.message_id)
+    came = next((f"{line.place} as {line.text}" for line in history if line.kind == "received" and line.text), "")
     body = body_text(row.packet)
     if json:
         emit({**_data(row), "body": body})
@@ -108,11 +111,28 @@ async def _show(identity: str, project: Path, store: str, json: bool) -> None:
     print(f"{row.id[:12]} is {kind}, {row.state}, since {clock_text(row.at)}")
     for name, value in (
         ("reason", row.reason), ("place", row.place), ("route", row.route), ("owner", row.owner), ("keys", _keys(row)),
-        ("partner", row.partner), ("message", row.message_id), ("group", row.fingerprint),
+        ("partner", row.partner), ("came in by", came), ("message", row.message_id), ("group", row.fingerprint),
+        ("next", _next(row)),
     ):  # fmt: skip
         if value:
             print(f"  {name}: {value}")
     print(body)
+
+
+def _next(row: Parked) -> str:
+    """Return what a person can do about it now; nothing once it was decided."""
+    name = row.id[:12]
+    give_up = f"or give it up: esb dead discard {name} --reason WHY"
+    if row.state != "open":
+        return ""
+    if not row.failure_class:
+        return f"let it go on: esb dead release {name}; {give_up}"
+    if row.place.startswith("intake/"):
+        mend = f"the document that the route expects, as JSON: esb dead retry {name} --body FILE"
+        return f"let the sender send it again and discard this one, or write {mend}"
+    if row.origin.startswith("delivery/"):
+        return f"mend it there, then: esb dead retry {name}; {give_up}"
+    return f"mend the definition and start it again: esb dead retry {name}; the content: … --body FILE; {give_up}"
 
 
 @app.command()
@@ -232,7 +252,8 @@ async def _each(at: tuple[Path, str], choice: _Choice, done: str, do: Callable[[
             decided = await do(table_, row)
             count += decided
             choice.tell(row if decided else await table_.find(row.id), decided, done)
-    say(f"{count} {done}; a running esb carries them on" if count else f"none {done}")
+    goes_on = "; a running esb carries them on" if done in ("retried", "released") else ""
+    say(f"{count} {done}{goes_on}" if count else f"none {done}")
     return 0 if count == len(rows) and rows else 1
 
 

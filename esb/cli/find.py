@@ -9,9 +9,10 @@ import typer
 
 from esb.cli.desk import opened
 from esb.cli.options import AsJson, ProjectDir, StoreUrl, settings_of
-from esb.cli.output import emit, table
+from esb.cli.output import emit, say, table
 from esb.cli.run import run_async
 from esb.management.trace import Trace, clock_text, find
+from esb.records import ParkedFilter
 from esb.settings import Settings
 
 
@@ -31,14 +32,21 @@ def command(
 async def _find(key: str, settings: Settings, json: bool, limit: int, partner: str) -> int:
     async with opened(settings) as open_:
         found = await find(open_, key, limit, partner)
+        unread = [] if found else await open_.parked(ParkedFilter(failure_class="invalid", limit=1000))
     if json:
         for one in found:
             emit(as_data(one))
     else:
         rows = [(one.identity[:12], _first(one), one.sentence) for one in found]
-        table(("message", "since", "where it is"), rows)
+        table(("message", "since", "where it is"), rows, "where it is")
         if not found:
             print(f"Nothing here{f' of {partner}' if partner else ''} is known as {key}.")
+            nameless = [row for row in unread if row.place.startswith("intake/") and partner in ("", row.partner)]
+            if nameless:
+                several = "documents" if len(nameless) > 1 else "document"
+                say(f"{len(nameless)} {several} that could not be read, and so bear no key, may hold it: esb dead list")
+        elif len(found) == limit:
+            say(f"the latest {limit}; --limit shows more")
     return 0 if found else 1
 
 

@@ -38,4 +38,4 @@ async def _trace(identity: str, project: Path, store: str, json: bool) -> None:
         (clock_text(record.at), record.kind, record.place or record.route, record.text, record.message_id[:12])
         for record in found.records
     ]
-    table(("time", "what", "where", "said", "message"), rows)
+    table(("time", "what", "where", "said", "message"), rows, "said")

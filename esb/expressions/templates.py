@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import lru_cache
+from traceback import walk_tb
 from typing import Any, Literal, NamedTuple, NoReturn, TypeAlias
 
 from jinja2 import Template, TemplateError, UndefinedError, nodes
@@ -171,9 +172,18 @@ def compile_template(
         try:
             return _render(template, scope)
         except (MessageError, *FAILURES) as error:
-            fail(source, error)
+            fail(_failed_at(source, error), error)
 
     return render
+
+
+def _failed_at(source: str, error: Exception) -> str:
+    """Return the line of a template of several that failed, with its number; a text of one line as it is."""
+    lines = source.splitlines()
+    numbers = [number for frame, number in walk_tb(error.__traceback__) if frame.f_code.co_filename == "<template>"]
+    if len(lines) < 2 or not numbers or numbers[-1] > len(lines):
+        return source
+    return f"line {numbers[-1]} of the template: {lines[numbers[-1] - 1].strip()}"
 
 
 def _checked(sandbox: Sandbox, name: str, text: str, names: Collection[str]) -> list[str]:

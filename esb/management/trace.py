@@ -12,6 +12,9 @@ from esb.errors import UsageError
 from esb.ports import Store
 from esb.records import Parked, ParkedFilter, Record
 
+MOST_NAMED = 5
+"""So many messages of one name are told apart in an error."""
+
 
 class Fate(Struct, frozen=True):
     """How one destination, or the way there, stands: `state` is done, waiting, exception or ended."""
@@ -67,11 +70,13 @@ async def one(store: Store, name: str) -> Trace:
     if found.records:
         return found
     begun = {record.message_id for record in await store.search(name, 200) if record.message_id.startswith(name)}
-    named = [await trace(store, identity) for identity in begun] or await find(store, name, 2)
+    named = [await trace(store, identity) for identity in begun] or await find(store, name, MOST_NAMED)
     if len(named) == 1:
         return named[0]
-    what = "names several messages; give an id" if named else "is not known here"
-    raise UsageError(f"{name!r} {what} (esb find {name})")
+    if not named:
+        raise UsageError(f"{name!r} is not known here (esb find {name})")
+    ids = ", ".join(found.identity[:12] for found in named[:MOST_NAMED])
+    raise UsageError(f"{name!r} names several messages; give an id: {ids} (esb find {name} says what became of each)")
 
 
 def is_moving(found: Trace) -> bool:
@@ -166,8 +171,9 @@ def _sentence(
         if row.state == "open":
             verb = "stopped" if row.failure_class else "is held"
             owner = row.owner or "whoever is on duty"
-            hint = "release" if not row.failure_class else "retry"
-            return f"It {verb} at {row.place}: {row.reason}. {owner} must act (esb dead {hint} {row.id[:12]}).", owner
+            hint = _what_to_call(row)
+            why = row.reason if row.reason.endswith(("?", "!", ".")) else f"{row.reason}."
+            return f"It {verb} at {row.place}: {why} {owner} must act (esb dead {hint} {row.id[:12]}).", owner
     moving = [fate for fate in fates if fate.state == "waiting"]
     if moving:
         return f"It is under way: {moving[-1].sentence}. Nobody needs to act.", "system"
@@ -180,6 +186,13 @@ def _sentence(
         return f"It ended without a delivery: {fates[-1].sentence}.", ""
     last_record = records[-1]
     return f"It was {last_record.kind} at {clock_text(last_record.at)} and nothing more is known yet.", "system"
+
+
+def _what_to_call(row: Parked) -> str:
+    """Return the command that comes next: what could not be read is looked at, for it cannot be retried as it is."""
+    if not row.failure_class:
+        return "release"
+    return "show" if row.place.startswith("intake/") else "retry"
 
 
 def clock_text(at: float) -> str:

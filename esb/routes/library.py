@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal, NoReturn, TypeVar
 
 from esb.contracts import compile_contract
-from esb.errors import DefinitionError
+from esb.errors import DefinitionError, MessageError
 from esb.message import BusinessKey, Message
 from esb.ports import Contract, Format, Step, Transform
 from esb.routes.parts import FORMATS
@@ -77,7 +77,8 @@ class Library:
     def _transform(self, name: str) -> Transform:
         if name not in self.project.transforms:
             raise AbsentError(f"transform {name!r} does not exist")
-        return self.project.transforms[name].build(name, Shelf(self, f"transforms/{name}"), self.project.files)
+        made = self.project.transforms[name].build(name, Shelf(self, f"transforms/{name}"), self.project.files)
+        return _saying_where(self.project.places["transform"].get(name, f"transforms/{name}.yaml"), made)
 
     def _format(self, endpoint: str) -> Format:
         return self.format_spec(endpoint).build(self.project.files)
@@ -108,6 +109,19 @@ class Library:
                 raise
         made: T = self._built[key]
         return made
+
+
+def _saying_where(file: str, transform: Transform) -> Transform:
+    """Return a transform whose failures begin with its file: who mends it knows neither route nor step by heart."""
+
+    def run(message: Message) -> tuple[Any, str]:
+        try:
+            return transform(message)
+        except MessageError as error:
+            error.args = (f"{file}: {error}",)
+            raise
+
+    return run
 
 
 def _is_schema(path: str, ending: str) -> bool:

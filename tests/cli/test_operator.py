@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -227,6 +228,49 @@ def test_what_could_not_be_read_goes_on_when_someone_gives_the_document(site: Si
     assert (plain.code, junk.code, mended.code) == (64, 65, 0)
     assert "with --body FILE" in plain.err
     assert "nine.json" in site.written
+
+
+def test_what_could_not_be_read_is_shown_with_its_file_and_what_comes_next(site: Site):
+    (site.folder / "var/in/cut.json").write_text('[{"n": "N9"')
+    site.once()
+    (row,) = site.waiting("intake/inbox")
+
+    shown, found, unknown = site("dead", "show", row["id"]), site("find", "cut.json"), site("find", "N9")
+
+    assert "  came in by: inbox as cut.json\n" in shown.out
+    assert f"esb dead retry {row['id'][:12]} --body FILE" in shown.out
+    assert f"order-desk must act (esb dead show {row['id'][:12]})" in found.rows[0][2]
+    assert unknown.out == "Nothing here is known as N9.\n"
+    assert "1 document that could not be read, and so bear no key, may hold it: esb dead list" in unknown.err
+
+
+@pytest.mark.parametrize(("place", "command"), [("credit-desk", "release"), ("validate", "retry"), ("outbox", "retry")])
+def test_what_waits_is_shown_with_the_command_that_comes_next(seen: Site, place: str, command: str):
+    row = seen.waiting(place)[0]
+
+    assert f"esb dead {command} {row['id'][:12]}" in seen("dead", "show", row["id"]).out
+
+
+def test_what_was_decided_has_no_next_command(site: Site):
+    (row,) = site.waiting("credit-desk")
+
+    discarded = site("dead", "discard", row["id"], "--reason", "they called")
+
+    assert discarded.err == "1 discarded\n"
+    assert "next:" not in site("dead", "show", row["id"]).out
+
+
+def test_a_name_of_several_is_told_with_their_ids(seen: Site):
+    ids = {row[0] for row in seen("find", "orders.json").rows}
+
+    said = seen("trace", "orders.json").err
+
+    assert len(ids & set(re.findall(r"[0-9a-f]{12}", said))) == 5
+
+
+def test_a_list_that_was_cut_says_so(seen: Site):
+    assert "the latest 2; --limit shows more" in seen("find", "orders.json", "--limit", "2").err
+    assert seen("find", "N1").err == ""
 
 
 def test_a_retry_takes_todays_definitions_and_as_then_those_of_its_day(site: Site):

@@ -1,5 +1,6 @@
 """The value rule: what is a path, a typed expression, text, or itself; and what each says when it has no value."""
 
+import re
 from datetime import UTC, datetime
 from decimal import Decimal
 
@@ -350,6 +351,21 @@ def test_too_much_output_is_refused():
 
     with pytest.raises(TooLargeError, match="longer than 1000000 characters"):
         render(SCOPE)
+
+
+@pytest.mark.parametrize(
+    ("source", "said"),
+    [
+        ("a\n{{ qty | integer }}\n", "line 2 of the template: {{ qty | integer }}: 'x' is not a number"),
+        ("{% if body %}\n{{ body.zip }}\n{% endif %}", "line 2 of the template: {{ body.zip }}: there is no 'zip'"),
+        ("{{ body.zip }}", "{{ body.zip }}: there is no 'zip'"),
+    ],
+)
+def test_a_template_that_fails_names_its_line(source, said):
+    render = compile_template(source, names={"body", "qty"})
+
+    with pytest.raises(ExpressionError, match=f"^{re.escape(said)}"):
+        render({"body": {"order": 1}, "qty": "x"})
 
 
 def test_templates_include_only_what_they_were_given():

@@ -78,6 +78,15 @@ def test_a_route_runs_with_what_it_calls_and_paths_hold_branches_and_call_sites(
     assert [note.step for note in result.notes] == ["call/choose", "call/log"]
 
 
+def test_a_transform_that_fails_names_its_file(plan):
+    message = Message(id="m1", body={"ref": "h"}, received=WHEN, partner="acme", route="orders")
+
+    with pytest.raises(StepFailure) as failed:
+        run(plan.routes["orders"], message)
+
+    assert str(failed.value.cause).startswith("transforms/order.yaml: number: $.no: ")
+
+
 def test_a_released_message_goes_on_behind_the_hold_then_behind_the_branch_and_the_call(plan):
     route = plan.routes["orders"]
     held = run(route, message("1"))
