@@ -1,7 +1,7 @@
 """A process of its own for the channel suite: it holds, drains or fills a channel until it is killed.
 
 `python -m esb.testing.channel_worker {hold|drain|fill} WHERE PREFIX CHANNEL PREFETCH`: one line with the id for each
-packet that was lent (hold, drain: before it is settled) or that is durable (fill).
+packet that was lent (hold, drain: before it is settled) or that is durable (fill); before all, one that says `ready`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from esb.envelope import Ack, Addressed, Packet
 from esb.ports import Channel
 
 WINDOW = 20
+READY = b"ready"
 
 
 async def hold(channel: Channel, name: str, prefetch: int) -> None:
@@ -48,6 +49,7 @@ def _say(ids: Iterable[str]) -> None:
 async def _main(verb: str, where: str, prefix: str, name: str, prefetch: str) -> None:
     channel = open_channel(where, prefix=prefix)
     await channel.open()
+    _say((READY.decode(),))
     await {"hold": hold, "drain": drain, "fill": fill}[verb](channel, name, int(prefetch))
 
 
