@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import codecs
+import time
 from decimal import Decimal
 
 import pytest
@@ -366,3 +367,20 @@ def test_what_is_meant_to_tire_a_reader_ends_in_few_exceptions(hostile: str):
 
     assert any(part.error for part in parts) and len(parts) < 650
     assert sum(len(part.findings) for part in parts) < 1300
+
+
+def test_segments_that_end_with_the_line_are_read_where_line_breaks_are_removed():
+    text = interchange(order(), una="").replace("'", "\n")
+
+    parts = read(text, line_breaks="remove")
+
+    assert len(documents(parts)) == 1
+
+
+def test_segments_that_nothing_begins_cost_each_byte_once():
+    begin = time.process_time()
+
+    parts = read(f"{UNB}'" + "A'" * 60_000 + "UNZ+0+REF0001'")
+
+    assert "60000 segments were skipped" in parts[0].error
+    assert time.process_time() - begin < 5
