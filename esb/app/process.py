@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
 
@@ -20,10 +20,11 @@ from esb.app.site import Site
 from esb.app.switches import Stop, Switches, chosen
 from esb.app.world import LiveWorld
 from esb.channels import open_channel
-from esb.errors import EsbError
+from esb.errors import DefinitionError, EsbError
 from esb.management.api import Api
 from esb.management.edi import Resolver
 from esb.management.metrics import Metrics
+from esb.management.readers import Readers
 from esb.ports import Answers, Channel, Log, Sink, Store
 from esb.records import ParkedFilter
 from esb.runtime.asking import KeyAnswers, NumberAnswers
@@ -111,7 +112,8 @@ class Process:
     def sink(self, endpoint: str) -> Sink:
         """Return the delivery side of an endpoint, built when it is first needed."""
         if endpoint not in self._sinks:
-            self._sinks[endpoint] = sink_of(self.releases.project, endpoint, self.world, self.replies)
+            with _named(endpoint):
+                self._sinks[endpoint] = sink_of(self.releases.project, endpoint, self.world, self.replies)
         return self._sinks[endpoint]
 
     async def run(self, once: bool = False) -> None:
@@ -198,7 +200,8 @@ class Process:
 
     def _poll(self, endpoint: str, once: bool) -> Stop:
         """Start a source of its own; return what ends it."""
-        source = self.releases.project.endpoints[endpoint].source(endpoint, self.world)
+        with _named(endpoint):
+            source = self.releases.project.endpoints[endpoint].source(endpoint, self.world)
         task = self._spawn(partial(source.run, self.intake, once), f"poll {endpoint}")
         self._pollers.append(task)
 
@@ -218,20 +221,24 @@ class Process:
         A process without intake listens only where it is told to: for its health and its metrics.
         """
         routes: list[Any] = []
+        senders: dict[str, Any] = {}
         takes = "intake" in self.settings.roles
         for name in filter(self._is_ours, self.releases.current.intakes if takes else ()):
-            source: Any = self.releases.project.endpoints[name].source(name, self.world)
+            with _named(name):
+                source: Any = self.releases.project.endpoints[name].source(name, self.world)
             if hasattr(source, "routes"):
                 at = (self.releases.project, self.releases.current)
                 mounted: list[Any] = doors(source, self.intake, name, at, self.replies)
                 for door in mounted:
                     door.app = self.switches.gate(name, door.app)
                 routes.extend(mounted)
+                senders[name] = source.admit
                 self._warn_if_open(name, source)
             else:
                 self.switches.add(name, partial(self._poll, name, once))
         if not once and (takes or self.settings.listen != Settings().listen):
-            api = Api(self.store, {"channel": self._channel_ready, "store": self._store_ready}, self._scrape)
+            checks = {"channel": self._channel_ready, "store": self._store_ready}
+            api = Api(self.store, checks, self._scrape, Readers(senders))
             self.listener = Listener(
                 [*routes, *api.routes(), description(self.releases.project)], self.settings.address
             )
@@ -326,6 +333,15 @@ class Process:
         for row in await self.store.parked(ParkedFilter(limit=10_000)):
             parked[row.failure_class] = parked.get(row.failure_class, 0) + 1
         return self.metrics.render(depths, breakers, parked)
+
+
+@contextlib.contextmanager
+def _named(endpoint: str) -> Iterator[None]:
+    """Put an endpoint's file in front of what cannot be used of it: a missing secret does not say whose it is."""
+    try:
+        yield
+    except DefinitionError as error:
+        raise DefinitionError(f"endpoints/{endpoint}.yaml: {error}", error.diagnostics) from error
 
 
 def _spare_the_collector() -> None:

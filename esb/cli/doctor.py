@@ -23,7 +23,7 @@ from esb.cli.options import AsJson, ChannelUrl, ProjectDir, StoreUrl, settings_o
 from esb.cli.output import emit
 from esb.cli.queue import reach
 from esb.cli.run import run_async
-from esb.errors import EsbError
+from esb.errors import DefinitionError, EsbError
 from esb.routes import compile_plan
 from esb.runtime.clock import SystemClock
 from esb.settings import Settings
@@ -79,11 +79,16 @@ async def _project(settings: Settings) -> str:
 async def _secrets(settings: Settings) -> str:
     project = usable(settings.project)
     world = LiveWorld(SystemClock(), open_log(settings, Redactor()), settings.project, settings.state_dir, Redactor())
-    count = 0
-    for spec in project.endpoints.values():
+    count, missing = 0, []
+    for name, spec in project.endpoints.items():
         for reference in references_of(spec):
-            world.secret(reference)
+            try:
+                world.secret(reference)
+            except DefinitionError as error:
+                missing.append(f"endpoints/{name}.yaml: {error}")
             count += 1
+    if missing:
+        raise DefinitionError("; ".join(missing))
     return f"{count} found"
 
 

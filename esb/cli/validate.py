@@ -13,7 +13,7 @@ from esb.cli.options import AsJson, ProjectDir
 from esb.cli.output import emit, say
 from esb.errors import Diagnostic
 from esb.routes import Project, as_data, as_github, lint, load, read_files, render_all, summary
-from esb.routes.render import ordered
+from esb.routes.render import MOST_SHOWN, ordered
 from esb.routes.show import policies
 from esb.testing.route_test import lint_cases
 
@@ -53,4 +53,5 @@ def _tell(project: Project, findings: tuple[Diagnostic, ...], cases: Mapping[str
     else:
         for name, text in policies(project).items():
             say(f"policy {name}: {text}")
-    say(summary(findings, len(project.documents) + len(cases)))
+    more = "; mend the first ones, or see all with --json" if len(findings) > MOST_SHOWN else ""
+    say(summary(findings, len(project.documents) + len(cases)) + more)

@@ -199,7 +199,18 @@ def _wrong_kind(problem: Problem, kind: str) -> list[Diagnostic]:
         help_ = "write true or false; yes, no, on and off are text (YAML 1.2)"
     elif kind == "text" and isinstance(given, bool):
         help_ = f'quote it: "{str(given).lower()}"'
+    elif kind == "a list" and isinstance(given, dict):
+        help_ = "begin each item with a dash: - …"
+    elif kind == "keys with values":
+        help_ = _keys_help(problem)
     return [problem.finding("E205", f"{problem.name} must be {kind}, not {_kind_of(given)}", help=help_)]
+
+
+def _keys_help(problem: Problem) -> str:
+    """Return what may be written where keys are needed, if it is known which."""
+    known = problem.spot.keys()
+    others = f"; its keys are {listed(known)}" if len(known) > 1 else ""
+    return f"write for example: {{ {known[0]}: … }}{others}" if known else ""
 
 
 def _kind_of(value: Any) -> str:

@@ -1,6 +1,7 @@
 """The commands about definitions: init, validate, fmt, schema, show, graph, explain."""
 
 import json
+import re
 import resource
 import subprocess
 import sys
@@ -221,6 +222,18 @@ def test_a_code_is_explained(capsys):
     assert "E203  unknown key\n" in capsys.readouterr().out
     assert run(["explain", "E203", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["title"] == "unknown key"
+
+
+def test_more_mistakes_than_are_shown_are_counted_with_the_way_to_all_of_them(tmp_path, capsys):
+    (tmp_path / "routes").mkdir()
+    for number in range(25):
+        (tmp_path / f"routes/r{number}.yaml").write_text("from: inbox\nsteps: [to: erp]\n")
+
+    assert run(["validate", "-C", str(tmp_path)]) == 1
+    out, err = capsys.readouterr()
+
+    assert re.search(r"… \d+ more\n", out)
+    assert err.endswith("; mend the first ones, or see all with --json\n")
 
 
 def test_three_hundred_routes_are_validated_in_three_seconds_with_the_start_of_the_process(tmp_path):

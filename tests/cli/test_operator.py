@@ -466,6 +466,25 @@ def test_the_doctor_names_what_is_missing(site: Site, monkeypatch: pytest.Monkey
     assert "s3cret" not in said.out + said.err
 
 
+def test_secrets_that_are_missing_are_told_with_the_files_that_name_them(site: Site, monkeypatch: pytest.MonkeyPatch):
+    for name in ("one", "two"):
+        monkeypatch.delenv(f"NO_TOKEN_{name}", raising=False)
+        (site.folder / f"endpoints/{name}.yaml").write_text(
+            f"type: http_in\nauth: {{ bearer: {{ tokens: [secret://env/NO_TOKEN_{name}] }} }}\n"
+        )
+        (site.folder / f"routes/{name}.yaml").write_text(f"from: {{ endpoint: {name} }}\nsteps: [to: outbox]\n")
+
+    doctor, started = site("doctor"), site("run", "--once")
+
+    (line,) = [line for line in doctor.out.splitlines() if line.startswith("[-] secrets")]
+    assert "endpoints/one.yaml: secret://env/NO_TOKEN_one has no value" in line
+    assert "endpoints/two.yaml: secret://env/NO_TOKEN_two has no value" in line
+    assert (started.code, started.err.partition(" has no value")[0]) == (
+        78,
+        "error: endpoints/one.yaml: secret://env/NO_TOKEN_one",
+    )
+
+
 @pytest.mark.parametrize(
     "words",
     [

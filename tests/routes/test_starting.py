@@ -30,6 +30,12 @@ def test_the_tests_of_a_new_project_pass(tmp_path):
     assert len(report.results) == 2
 
 
+def test_a_new_project_keeps_its_secrets_and_its_state_out_of_a_repository():
+    ignored = starter("hub")[".gitignore"].decode().splitlines()
+
+    assert {"secrets/", ".env", "var/"} <= set(ignored)
+
+
 @pytest.mark.parametrize("name", ["../x", "", "a/b", ".hidden", "a b", "x" * 65])
 def test_a_name_that_is_no_folder_is_refused(name):
     with pytest.raises(UsageError, match="cannot name a project"):
