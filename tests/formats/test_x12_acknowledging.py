@@ -121,6 +121,14 @@ def test_a_ta1_is_sent_when_the_policy_says_so(policy: str, wanted: str, fine: i
     assert count(text.replace("IEA*1*", "IEA*3*")) == broken
 
 
+@pytest.mark.parametrize("policy", ["always", "requested", "on-error"])
+def test_a_ta1_is_never_answered_by_a_ta1(policy: str):
+    (_, ta1) = bodies(interchange(order()), ta1="always")
+    wrong = ta1.replace(b"IEA*0", b"IEA*4").replace(b"*0*P*>", b"*1*P*>")
+
+    assert bodies(ta1, ta1=policy) == bodies(wrong, ta1=policy) == []
+
+
 def test_a_ta1_is_read_back_as_a_document():
     (_, ta1) = bodies(interchange(order()), ta1="always")
 

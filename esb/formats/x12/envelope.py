@@ -25,6 +25,8 @@ class Interchange:
     faults: list[Fault] = field(default_factory=list)
     business: bool = False
     """Whether it held anything that is acknowledged (not only acknowledgments)."""
+    technical: bool = False
+    """Whether it held a TA1."""
     refused: str = ""
     """Why nothing of it is taken; empty while it is."""
     answered: list[Group] = field(default_factory=list)

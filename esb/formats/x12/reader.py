@@ -141,6 +141,7 @@ class X12Reader:
         elif tag == "IEA":
             yield from self._trailer(values, text, run.locate(index))
         elif tag == "TA1":
+            interchange.technical = True
             answer = self._ta1(values, text)
             yield WORDS.with_others(answer, interchange.refused) if interchange.refused else answer
         else:
@@ -212,7 +213,7 @@ class X12Reader:
         yield from self._settle_interchange(interchange)
         wanted = options.ta1 == "always" or (options.ta1 == "requested" and interchange.isa[13] == "1")
         wanted = wanted or (options.ta1 == "on-error" and bool(found))
-        if wanted and (interchange.business or not interchange.groups):
+        if wanted and (interchange.business or not (interchange.groups or interchange.technical)):
             # an interchange of nothing but acknowledgments is never answered
             self._say_to_sender(technical(interchange))
         self._interchange = None
