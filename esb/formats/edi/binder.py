@@ -6,7 +6,7 @@ takes twice the time, and most of the time of a reader is spent here. Names reac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
 from typing import Any, TypeAlias
 
@@ -20,36 +20,40 @@ NODES = "\0nodes"
 Scopes: TypeAlias = list[dict[str, Any]]
 """The open objects: the document, then one for each open loop."""
 
-Bind: TypeAlias = Callable[[list[str], Scopes], None]
+Bind: TypeAlias = Callable[[list[str], Scopes, str], None]
+"""Takes the values of a segment, the open objects, and the segment's text."""
+
+_Write: TypeAlias = Callable[["_Code"], None]
 
 
 def binder(use: Use, depth: int, marks: Marks) -> Bind:
     """Return what binds the first of a segment that opens no loop; `depth` is its scope."""
-    code = _Code(marks)
-    if use.key:
-        code.add(f"s = scopes[{depth}]", "f = {}")
-        code.fields(use.segment.items, key=use.key)
-        code.keyed(repr(use.into), _names(use.segment.items, use.key))
-    elif use.into == ".":
-        code.add(f"f = scopes[{depth}]")
-        code.fields(use.segment.items)
-    elif use.most > 1:
+    if not use.key and use.into != "." and use.most > 1:
         return following(use, depth, marks)
-    else:
-        code.add(f"f = scopes[{depth}][{use.into!r}] = {{}}")
+
+    def write(code: _Code) -> None:
+        if use.key:
+            code.add(f"s = scopes[{depth}]", "f = {}")
+            code.fields(use.segment.items, key=use.key)
+            code.keyed(repr(use.into), _names(use.segment.items, use.key))
+            return
+        code.add(f"f = scopes[{depth}]" if use.into == "." else f"f = scopes[{depth}][{use.into!r}] = {{}}")
         code.fields(use.segment.items)
-    return code.made()
+
+    return _made(write, marks)
 
 
 def following(use: Use, depth: int, marks: Marks) -> Bind:
     """Return what binds further segments that follow the first at once."""
     if use.key:
         return binder(use, depth, marks)
-    code = _Code(marks)
-    code.add(f"s = scopes[{depth}]", "f = {}")
-    code.fields(use.segment.items)
-    code.listed(repr(more(use) if use.into == "." else use.into))
-    return code.made()
+
+    def write(code: _Code) -> None:
+        code.add(f"s = scopes[{depth}]", "f = {}")
+        code.fields(use.segment.items)
+        code.listed(repr(more(use) if use.into == "." else use.into))
+
+    return _made(write, marks)
 
 
 def more(use: Use) -> str:
@@ -62,19 +66,21 @@ def opener_binder(loop: Loop, depth: int, marks: Marks) -> Bind:
     if loop.tree is not None:
         return _tree_binder(loop, depth, marks)
     items, own = loop.opener.segment.items, loop.opener.into
-    code = _Code(marks)
-    code.add(f"s = scopes[{depth - 1}]", "f = {}")
-    code.fields(items, key=loop.key)
-    if own != ".":
-        code.add(f"f = {{{own!r}: f}} if f else {{}}")
-    if loop.key:
-        code.keyed(repr(loop.into), _names(items, loop.key))
-    elif loop.most == 1:
-        code.add(f"s[{loop.into!r}] = f")
-    else:
-        code.listed(repr(loop.into))
-    code.add(f"scopes[{depth}] = f")
-    return code.made()
+
+    def write(code: _Code) -> None:
+        code.add(f"s = scopes[{depth - 1}]", "f = {}")
+        code.fields(items, key=loop.key)
+        if own != ".":
+            code.add(f"f = {{{own!r}: f}} if f else {{}}")
+        if loop.key:
+            code.keyed(repr(loop.into), _names(items, loop.key))
+        elif loop.most == 1:
+            code.add(f"s[{loop.into!r}] = f")
+        else:
+            code.listed(repr(loop.into))
+        code.add(f"scopes[{depth}] = f")
+
+    return _made(write, marks)
 
 
 def _tree_binder(loop: Loop, depth: int, marks: Marks) -> Bind:
@@ -84,7 +90,7 @@ def _tree_binder(loop: Loop, depth: int, marks: Marks) -> Bind:
     places = {item.name: position for position, item in enumerate(loop.opener.segment.items, 1)}
     id_, parent_, level_ = places[tree.id], places[tree.parent], places[tree.level]
 
-    def bind(values: list[str], scopes: Scopes) -> None:
+    def bind(values: list[str], scopes: Scopes, _: str) -> None:
         nodes = scopes[0].setdefault(NODES, {})
         holder = nodes.get(values[parent_]) if len(values) > parent_ else None
         if holder is None:
@@ -123,12 +129,35 @@ def _names(items: tuple[Item, ...], key: str) -> Mapping[str, str]:
     return of.codes if isinstance(of, Element) else {}
 
 
-class _Code:
-    """The source of one function: `v` = the segment's values (tag first), `f` = the object they go into."""
+def _made(write: _Write, marks: Marks) -> Bind:
+    """Return the function that `write` writes; released characters are only looked for in a text that has some."""
+    code = _Code(marks)
+    if not marks.release:
+        write(code)
+        return code.made()
+    careful: list[Bind] = []
 
-    def __init__(self, marks: Marks, first: int = 1) -> None:
-        self._marks, self._first = marks, first
-        self._lines = ["def bind(v, scopes):", " n = len(v)"]
+    def released(values: list[str], scopes: Scopes, text: str) -> None:
+        if not careful:  # most segments never have one
+            slow = _Code(marks, released=True)
+            write(slow)
+            careful.append(slow.made())
+        careful[0](values, scopes, text)
+
+    code.add(f"if not t.isascii(): return {code.constant(released)}(v, scopes, t)")
+    write(code)
+    return code.made()
+
+
+class _Code:
+    """The source of one function: `v` = the segment's values (tag first), `f` = the object they go into.
+
+    With `released`, separators that were released are plain again in what it makes.
+    """
+
+    def __init__(self, marks: Marks, first: int = 1, released: bool = False) -> None:
+        self._marks, self._first, self._released = marks, first, released
+        self._lines = ["def bind(v, scopes, t):", " n = len(v)"]
         self._constants: dict[str, Any] = {"D": Decimal, "free": free, "released": RELEASED_CHARACTERS}
 
     def add(self, *lines: str) -> None:
@@ -178,22 +207,30 @@ class _Code:
 
     def _pairs(self, item: Item, first: int, indent: str) -> None:
         assert isinstance(item.of, Element) and item.value is not None
-        codes, convert = self.constant(dict(item.of.codes)), reader(item.value)
-        read = "{}" if convert is None else f"{self.constant(convert)}({{}})"
-        lines = (
-            # most have one pair or two: the loop is for those that have more
-            "h = {}",
-            f"if n > {first + 1}:",
-            f" if x := v[{first}]: h[{codes}.get(x, x)] = {read.format(f'v[{first + 1}]')}",
-            f" if n > {first + 3}:",
-            f"  for i in range({first + 2}, min(n, {first + 2 * item.pairs}) - 1, 2):",
-            "   if x := v[i]:",
-            f"    k2 = {codes}.get(x, x)",
-            "    if k2 in h: k2 = free(h, k2)",
-            f"    h[k2] = {read.format('v[i + 1]')}",
-            f" if h: f[{item.name!r}] = h",
-        )
-        self.add(*(indent + line for line in lines))
+        value, codes = Item(item.name, item.value), self.constant(dict(item.of.codes))
+        # most have one pair or two: the loop is for those that have more
+        lines = ["h = {}", f"if n > {first + 1}:", *self._pair(codes, value, str(first), str(first + 1), again=False)]
+        if item.pairs > 1:
+            lines.append(f" if n > {first + 3}:")
+            lines += self._pair(codes, value, str(first + 2), str(first + 3), lead=" ")
+        if item.pairs > 2:
+            lines += [
+                f"  if n > {first + 5}:",
+                f"   for i in range({first + 4}, min(n, {first + 2 * item.pairs}) - 1, 2):",
+            ]
+            lines += self._pair(codes, value, "i", "i + 1", lead="   ")
+        self.add(*(indent + line for line in lines), f"{indent}if h: f[{item.name!r}] = h")
+
+    def _pair(
+        self, codes: str, value: Item, code_at: str, value_at: str, lead: str = "", again: bool = True
+    ) -> Iterator[str]:
+        """Give the lines that put one pair into `h`; `again` = there may be one of its name."""
+        yield f"{lead} if x := {self._text(f'v[{code_at}]')}:"
+        yield f"{lead}  k2 = {codes}.get(x, x)"
+        if again:
+            yield f"{lead}  if k2 in h: k2 = free(h, k2)"
+        yield f"{lead}  x = v[{value_at}]"
+        yield f"{lead}  h[k2] = {self._read(value)}"
 
     def _components(self, of: Element | Composite, position: int, indent: str, into: str, key: str = "") -> None:
         """Write what puts the components of a composite into the segment's object `f`, or into one of their own `g`."""
@@ -213,34 +250,44 @@ class _Code:
 
     def _text(self, source: str) -> str:
         """Return the expression that makes a text of the text of an expression: released separators are plain again."""
-        if not self._marks.release:
-            return source
-        return f"{source} if {source}.isascii() else {source}.translate(released)"
+        return f"{source}.translate(released)" if self._released else source
 
     def _read(self, item: Item) -> str:
         """Return the expression that makes the value of the text `x`."""
         of, marks = item.of, self._marks
         if item.times == 1 or not marks.repetition:
-            if isinstance(of, Element) and of.type in ("R", "N0"):
-                return "int(x)" if of.type == "N0" else "D(x)"
-            if isinstance(of, Element) and of.type == "n":
-                return "D(x.replace(',', '.'))"
-            convert = self._composite(of) if isinstance(of, Composite) else reader(of)
-            return self._text("x") if convert is None else f"{self.constant(convert)}(x)"
-        one = (
-            self._composite(of) if isinstance(of, Composite) else reader(of) or (_unreleased if marks.release else str)
-        )
-        return f"[{self.constant(one)}(y) for y in x.split({marks.repetition!r})]"
+            return self._composed(of) if isinstance(of, Composite) else self._simple(of)
+        if isinstance(of, Composite):
+            one = self.constant(self._composite(of))
+        else:
+            one = self.constant(reader(of) or (_unreleased if self._released else str))
+        return f"[{one}(y) for y in x.split({marks.repetition!r})]"
+
+    def _composed(self, of: Composite) -> str:
+        return f"{self.constant(self._composite(of))}(x)"
+
+    def _simple(self, of: Element) -> str:
+        """Return the expression for a simple element; what is frequent is written out and costs no call."""
+        if of.type == "R":
+            return "D(x)"
+        if of.type == "N0":
+            return "int(x)"
+        if of.type == "n":
+            return "D(x.replace(',', '.'))"
+        if of.type == "DT" and of.least == 8:
+            return "f'{x[:4]}-{x[4:6]}-{x[6:]}'"
+        convert = reader(of)
+        return self._text("x") if convert is None else f"{self.constant(convert)}(x)"
 
     def _composite(self, of: Composite) -> Callable[[str], dict[str, Any]]:
-        code = _Code(self._marks, first=0)
+        code = _Code(self._marks, first=0, released=self._released)
         code.add("f = scopes[0]")
         code.fields(of.items)
         bind, component = code.made(), self._marks.component
 
         def composite(value: str) -> dict[str, Any]:
             found: dict[str, Any] = {}
-            bind(value.split(component), [found])
+            bind(value.split(component), [found], value)
             return found
 
         return composite

@@ -119,7 +119,7 @@ class Walk:
         if header.accept(text) is None:
             values = self._refused(values, header, text)
         if self._bind:
-            header.bind(values, self._scopes)
+            header.bind(values, self._scopes, text)
 
     def run(self, segments: Sequence[str], start: int, locate: Locate) -> int:
         """Take segments from `start`; return the index of the first that is not ours: the set is `over`, or was cut."""
@@ -166,7 +166,7 @@ class Walk:
                         return index + 1
                     state, bind, binding = place.state, place.bind, self._bind
             if binding:
-                bind(values or text.split(element), scopes)
+                bind(values or text.split(element), scopes, text)
         else:
             index += 1
         self._state, self._repeats, self.count = state, repeats, index + ahead - 1
