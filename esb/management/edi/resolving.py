@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from msgspec.structs import replace
 
 from esb.envelope import unpack
-from esb.management.edi.said import Place, Said, said
+from esb.management.edi.said import Said, said
 from esb.management.edi.sent import Sent, cut
+from esb.management.edi_files.remarks import Remark
 from esb.message import Claim, Message, derive
 from esb.plan import DeliveryPlan
 from esb.ports import Clock, Store
@@ -34,12 +35,12 @@ class Resolver:
         The same acknowledgment again changes nothing.
         """
         kind = answer.headers.get("edi_set", "")
-        for one in said(kind, answer.body, answer.headers):
-            rows = await self._store.filed(FiledFilter(numbers=((one.scope, one.number),)))
-            if not rows:
-                level = f"{one.scope.level} {one.number} {one.scope.kind}".strip()
-                return f"their {kind} speaks of {level}, which is none that we sent to {one.scope.partner}"
-            await self._judge(answer, one, rows[0], deliveries)
+        one = said(kind, answer.body, answer.headers)
+        rows = await self._store.filed(FiledFilter(numbers=((one.scope, one.number),)))
+        if not rows:
+            level = f"{one.scope.level} {one.number} {one.scope.kind}".strip()
+            return f"their {kind} speaks of {level}, which is none that we sent to {one.scope.partner}"
+        await self._judge(answer, one, rows[0], deliveries)
         return ""
 
     async def _judge(self, answer: Message, one: Said, row: Filed, deliveries: Mapping[str, DeliveryPlan]) -> None:
@@ -85,7 +86,7 @@ class Resolver:
         return cut(await self._store.get(claim.digest))
 
 
-def _sentence(remark: Place, sent: Sent) -> str:
+def _sentence(remark: Remark, sent: Sent) -> str:
     """Return a remark with what was sent in its place: `set 856 0001, segment 8 MAN, element 3 "EACH": …`."""
     where: list[str] = []
     if remark.set:
@@ -95,7 +96,7 @@ def _sentence(remark: Place, sent: Sent) -> str:
     if remark.position:
         where.append(f"segment {remark.position} {tag}".strip())
     if remark.element > 0:
-        value = sent.value(segment, remark.element, remark.component) or remark.quoted
+        value = sent.value(segment, remark.element, remark.component) or remark.value
         place = f"element {remark.element}" + (f":{remark.component}" if remark.component else "")
         where.append(f'{place} "{value[:99]}"' if value else f"{place} (it was empty)")
     elif segment:

@@ -1,67 +1,23 @@
-"""What a 997, 999, TA1 or CONTRL says of what we sent: the number it speaks of, the verdict, and each remark."""
+"""What an acknowledgment says of what we sent: the number it speaks of, the verdict, and each remark.
+
+A document is turned into the segments that it was made of; what they say is read where files are read, too.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
 
 from msgspec import Struct
 
-from esb.management.edi_files.answer_words import words
+from esb.management.edi_files.remarks import Line, Remark, number, remarks
 from esb.message import Scope
 from esb.trading import FiledState
 
 _VERDICTS: Final[Mapping[str, FiledState]] = {"A": "accepted", "E": "noted", "P": "partial"}
 _ACTIONS: Final[Mapping[str, FiledState]] = {"7": "accepted", "8": "accepted", "4": "rejected"}
-
-_0085 = """
-2 the version or level of the syntax is not supported
-7 the receiver is not the actual one
-12 the value is not valid
-13 something mandatory is missing
-14 the value is not supported here
-15 it is not supported here
-16 there are more parts than the segment has
-17 there is no agreement on it
-18 the error is not named
-19 the decimal mark is wrong
-20 the character is no service character
-21 the character is not in the repertoire
-22 the service character is not valid
-23 the sender is not known
-24 it is too old
-25 the test indicator is not supported
-26 it came before
-27 the security function is not supported
-28 the references of header and trailer differ
-29 the count in the trailer is wrong
-30 messages and groups are mixed
-31 there are several types of messages in a group
-32 the interchange is empty
-33 it stands outside of a message or group
-34 the kind of the value is wrong
-35 it is repeated too often
-36 the group of segments is repeated too often
-37 the character is not of the type
-38 a digit is missing before the decimal mark
-39 the value is too long
-40 the value is too short
-"""
-_ERRORS = {code: text for code, _, text in (line.partition(" ") for line in _0085.strip().splitlines())}
-
-
-class Place(Struct, frozen=True):
-    """A remark and where it points: a set, a segment in it (ST or UNH is 1), an element, a component; 0 = the whole."""
-
-    text: str
-    code: str
-    set: str = ""
-    transaction: str = ""
-    position: int = 0
-    tag: str = ""
-    element: int = 0
-    component: int = 0
-    quoted: str = ""
+_WHOLE = ("5", "I5")
+"""What a set says whose segments say more: something in it is wrong."""
 
 
 class Said(Struct, frozen=True):
@@ -70,101 +26,127 @@ class Said(Struct, frozen=True):
     scope: Scope
     number: int
     state: FiledState
-    remarks: tuple[Place, ...]
+    remarks: tuple[Remark, ...]
     sets: str = ""
 
 
-def said(kind: str, document: Mapping[str, Any], headers: Mapping[str, str]) -> list[Said]:
+def said(kind: str, document: Mapping[str, Any], headers: Mapping[str, str]) -> Said:
     """Return what an acknowledgment says; `kind` is its set, `headers` those of its interchange (theirs to us)."""
-    if kind == "TA1":
-        return [_technical(document["interchange_acknowledgment"], headers)]
-    return _contrl(document, headers) if kind == "CONTRL" else [_functional(document, headers)]
+    found = [*remarks(lines(kind, document))]
+    read = _technical if kind == "TA1" else _contrl if kind == "CONTRL" else _functional
+    return read(found, headers)
 
 
-def _technical(found: Mapping[str, Any], headers: Mapping[str, str]) -> Said:
-    state = _VERDICTS.get(str(found.get("code", "")), "rejected")
-    note = str(found.get("note", "000"))
-    remarks = () if note == "000" else (Place(words("interchange", note), note),)
-    return Said(_pair("x12", headers), _number(found.get("number")), state, remarks)
+def lines(kind: str, document: Mapping[str, Any]) -> Iterator[Line]:
+    """Give the segments that the document of an acknowledgment was made of, as far as they say anything."""
+    give = _technical_lines if kind == "TA1" else _contrl_lines if kind == "CONTRL" else _functional_lines
+    return give(document)
 
 
-def _functional(document: Mapping[str, Any], headers: Mapping[str, str]) -> Said:
-    group, result = document.get("group", {}), document.get("result", {})
+def _technical(found: Sequence[Remark], headers: Mapping[str, str]) -> Said:
+    state = _VERDICTS.get(found[0].code, "rejected")
+    return Said(_pair("x12", headers), number(found[0].interchange), state, tuple(found[1:]))
+
+
+def _functional(found: Sequence[Remark], headers: Mapping[str, str]) -> Said:
     ours, partner = headers.get("edi_group_receiver", ""), headers.get("edi_group_sender", "")
-    scope = Scope("x12", "group", ours, partner, str(group.get("group_type", "")))
-    remarks = [Place(words("group", code), code) for code in _codes(result)]
-    for one in document.get("sets", ()):
-        remarks += _of_set(one)
-    sets = f"{result.get('accepted', '?')} of {result.get('received', '?')} sets accepted"
-    state = _VERDICTS.get(str(result.get("verdict", "")), "rejected")
-    return Said(scope, _number(group.get("number")), state, tuple(remarks), sets)
+    verdict = next(remark for remark in found if remark.level == "group" and remark.verdict)
+    group = [remark for remark in found if remark.level == "group" and not remark.verdict]
+    scope = Scope("x12", "group", ours, partner, verdict.kind)
+    state = _VERDICTS.get(verdict.code, "rejected")
+    return Said(scope, number(verdict.group), state, (*group, *_faults(found)), f"{verdict.sets} accepted")
 
 
-def _of_set(one: Mapping[str, Any]) -> Iterator[Place]:
-    """Give the remarks on a set: those within it, or, where there are none, those on the whole of it."""
-    at: dict[str, Any] = {"set": str(one.get("set", "")), "transaction": str(one.get("number", ""))}
-    count = 0
-    for segment in one.get("segments", ()):
-        here: dict[str, Any] = {**at, "position": _number(segment.get("position")), "tag": str(segment.get("tag", ""))}
-        error = str(segment.get("error", ""))
-        if error not in ("", "8"):
-            count += 1
-            yield Place(words("segment", error), error, **here)
-        for element in segment.get("elements", ()):
-            count += 1
-            yield _of_element(element, here)
-    result = one.get("result", {})
-    for code in _codes(result):
-        if not count or code not in ("5", "I5"):
-            yield Place(words("set", code), code, **at)
-    if not count and str(result.get("verdict", "A")) not in ("A", "E") and not _codes(result):
-        yield Place(words("verdict", str(result["verdict"])), str(result["verdict"]), **at)
-
-
-def _of_element(element: Mapping[str, Any], here: Mapping[str, Any]) -> Place:
-    where, code = element.get("where", {}), str(element.get("error", ""))
-    return Place(
-        words("element", code),
-        code,
-        **here,
-        element=_number(where.get("element")),
-        component=_number(where.get("component")),
-        quoted=str(element.get("value", "")),
-    )
-
-
-def _contrl(document: Mapping[str, Any], headers: Mapping[str, str]) -> list[Said]:
-    found = document.get("interchange", {})
-    messages = [*document.get("messages", ())]
-    for group in document.get("groups", ()):
-        messages += group.get("messages", ())
-    remarks = [*_edifact(found, {})]
-    for one in messages:
-        remarks += _of_message(one)
-    state = _ACTIONS.get(str(found.get("action", "")), "rejected")
-    refused = sum(str(one.get("action", "")) == "4" for one in messages)
+def _contrl(found: Sequence[Remark], headers: Mapping[str, str]) -> Said:
+    whole = next(remark for remark in found if remark.level == "interchange" and remark.verdict)
+    envelope = [remark for remark in found if remark.level in ("interchange", "group") and not remark.verdict]
+    messages = [remark for remark in found if remark.level == "set" and remark.verdict]
+    state = _ACTIONS.get(whole.code, "rejected")
+    refused = sum(remark.code == "4" for remark in messages)
     if state == "accepted" and refused:
         state = "rejected" if refused == len(messages) else "partial"
     sets = f"{len(messages) - refused} of {len(messages)} messages accepted" if messages else ""
-    return [Said(_pair("edifact", headers), _number(found.get("number")), state, tuple(remarks), sets)]
+    told = (*envelope, *_faults(found))
+    return Said(_pair("edifact", headers), number(whole.interchange), state, told, sets)
 
 
-def _of_message(one: Mapping[str, Any]) -> Iterator[Place]:
-    at: dict[str, Any] = {"set": str(one.get("set", "")), "transaction": str(one.get("number", ""))}
-    yield from _edifact(one, at)
-    for segment in one.get("segments", ()):
-        here = {**at, "position": _number(segment.get("position"))}
-        yield from _edifact(segment, here)
-        for element in segment.get("elements", ()):
-            # 0098 counts the segment's tag as 1, people and 997 do not
-            place = {"element": _number(element.get("element")) - 1, "component": _number(element.get("component"))}
-            yield from _edifact(element, {**here, **place})
+def _faults(found: Sequence[Remark]) -> Iterator[Remark]:
+    """Give the remarks on sets: those within them, or, where there are none, those on the whole of one."""
+    sets: dict[tuple[str, str, str], list[Remark]] = {}
+    for remark in found:
+        if remark.level in ("set", "segment", "element"):
+            sets.setdefault((remark.group, remark.set, remark.transaction), []).append(remark)
+    for told in sets.values():
+        inside = any(remark.level != "set" for remark in told)
+        codes = any(remark.level == "set" and not remark.verdict for remark in told)
+        for remark in told:
+            if remark.verdict:
+                wanted = not (inside or codes or remark.good or remark.code == "E")
+            else:
+                wanted = not (remark.level == "set" and inside and remark.code in _WHOLE)
+            if wanted:
+                yield remark
 
 
-def _edifact(found: Mapping[str, Any], at: Mapping[str, Any]) -> Iterator[Place]:
-    code = str(found.get("error", ""))
-    if code:
-        yield Place(_ERRORS.get(code, f"code {code}"), code, **at)
+class _Line(Struct, frozen=True):
+    """A segment of an acknowledgment whose document we have: `esb.management.edi_files.remarks.Line`."""
+
+    tag: str
+    values: tuple[Any, ...]
+
+    def element(self, index: int) -> str:
+        """Return an element, of a composite its first component."""
+        return self.parts(index)[0]
+
+    def parts(self, index: int) -> Sequence[str]:
+        """Return the components of an element."""
+        value = self.values[index - 1] if index <= len(self.values) else ""
+        given = value if isinstance(value, tuple) else (value,)
+        return [str(part if part is not None else "").strip() for part in given]
+
+
+def _line(tag: str, found: Mapping[str, Any], *names: str | tuple[str, ...]) -> _Line:
+    """Return a segment by the names that its elements have in documents; those in a tuple are components of one."""
+    values = [found.get(name) if isinstance(name, str) else tuple(map(found.get, name)) for name in names]
+    return _Line(tag, tuple(values))
+
+
+_ERRORS = ("error", "error_2", "error_3", "error_4", "error_5")
+
+
+def _technical_lines(document: Mapping[str, Any]) -> Iterator[_Line]:
+    yield _line("TA1", document["interchange_acknowledgment"], "number", "date", "time", "code", "note")
+
+
+def _functional_lines(document: Mapping[str, Any]) -> Iterator[_Line]:
+    """Give the segments of a 997; those of a 999 say the same in the same places."""
+    yield _line("AK1", document.get("group", {}), "group_type", "number")
+    for one in document.get("sets", ()):
+        yield _line("AK2", one, "set", "number")
+        for segment in one.get("segments", ()):
+            yield _line("AK3", segment, "tag", "position", "loop", "error")
+            for element in segment.get("elements", ()):
+                place = tuple(map(element.get("where", {}).get, ("element", "component", "repetition")))
+                yield _Line("AK4", (place, element.get("element"), element.get("error"), element.get("value")))
+        yield _line("AK5", one.get("result", {}), "verdict", *_ERRORS)
+    yield _line("AK9", document.get("result", {}), "verdict", "sets", "received", "accepted", *_ERRORS)
+
+
+def _contrl_lines(document: Mapping[str, Any]) -> Iterator[_Line]:
+    yield _line("UCI", document.get("interchange", {}), "number", "sender", "receiver", "action", "error")
+    yield from _messages(document)
+    for group in document.get("groups", ()):
+        yield _line("UCF", group, "number", "sender", "receiver", "action", "error")
+        yield from _messages(group)
+
+
+def _messages(holder: Mapping[str, Any]) -> Iterator[_Line]:
+    for one in holder.get("messages", ()):
+        yield _line("UCM", one, "number", ("set", "version"), "action", "error")
+        for segment in one.get("segments", ()):
+            yield _line("UCS", segment, "position", "error")
+            for element in segment.get("elements", ()):
+                yield _line("UCD", element, "error", ("element", "component", "repetition"))
 
 
 def _pair(dialect: str, headers: Mapping[str, str]) -> Scope:
@@ -172,13 +154,3 @@ def _pair(dialect: str, headers: Mapping[str, str]) -> Scope:
     ours = f"{headers.get('edi_receiver_qualifier', '')}/{headers.get('edi_receiver', '')}"
     partner = f"{headers.get('edi_sender_qualifier', '')}/{headers.get('edi_sender', '')}"
     return Scope(dialect, "interchange", ours, partner)
-
-
-def _codes(result: Mapping[str, Any]) -> list[str]:
-    names = ("error", "error_2", "error_3", "error_4", "error_5")
-    return [str(result[name]) for name in names if result.get(name)]
-
-
-def _number(given: Any) -> int:
-    text = str(given or "").strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 15 else 0

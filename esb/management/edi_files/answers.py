@@ -2,43 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import BinaryIO, TypeAlias
 
 from msgspec import Struct
 
 from esb.formats.edi.patterns import Marks
-from esb.management.edi_files.answer_words import words
 from esb.management.edi_files.carets import span
 from esb.management.edi_files.cuts import Skipped
 from esb.management.edi_files.dialects import Dialect
+from esb.management.edi_files.remarks import Remark, remarks
 from esb.management.edi_files.segments import Segment, segments
 
 MOST_REMARKS = 100_000
-
-
-class Remark(Struct, kw_only=True):
-    """One thing that an acknowledgment says. `level` as `Meaning.level`; `code` is theirs, `good` = nothing is wrong.
-
-    `kind` and `group` name the functional group that it answers, `set` and `transaction` the set; `tag`, `position`,
-    `element`, `component`, `repetition` the place in it, 0 = not said; `value` = what they quote.
-    """
-
-    level: str
-    code: str
-    text: str
-    good: bool = False
-    interchange: str = ""
-    kind: str = ""
-    group: str = ""
-    set: str = ""
-    transaction: str = ""
-    tag: str = ""
-    position: int = 0
-    element: int = 0
-    component: int = 0
-    repetition: int = 0
-    value: str = ""
 
 
 class Resolved(Struct):
@@ -51,137 +27,6 @@ class Resolved(Struct):
     line: int = 0
     sent: str = ""
     lost: str = ""
-
-
-def remarks(found: Iterable[Segment | Skipped]) -> Iterator[Remark]:
-    """Give what the acknowledgments in a file say, in order; other segments say nothing."""
-    reading = _Reading()
-    for segment in found:
-        if not isinstance(segment, Skipped):
-            yield from reading.take(segment)
-
-
-_SERVICE = {
-    "UCI": ("interchange", 4),
-    "UCF": ("group", 4),
-    "UCM": ("set", 3),
-    "UCS": ("segment", 0),
-    "UCD": ("element", 0),
-}
-"""Segments of a CONTRL: what they speak of, and at which element they say what became of it."""
-
-
-class _Reading:
-    """Keeps which group, set and segment an acknowledgment is at."""
-
-    def __init__(self) -> None:
-        self._kind = self._group = self._set = self._transaction = self._tag = ""
-        self._interchange = ""
-        self._position = 0
-
-    def take(self, segment: Segment) -> Iterator[Remark]:
-        """Give what one segment says."""
-        tag = segment.tag
-        if tag == "TA1":
-            yield from _technical(segment)
-        elif tag in _SERVICE:
-            yield from self._service(segment)
-        elif tag == "AK1":
-            self._kind, self._group = segment.element(1), segment.element(2)
-            self._set = self._transaction = ""
-        elif tag == "AK2":
-            self._set, self._transaction = segment.element(1), segment.element(2)
-        elif tag in ("AK3", "IK3"):
-            self._tag, self._position = segment.element(1), _number(segment.element(2))
-            if (code := segment.element(4)) not in ("", "8"):
-                yield self._remark("segment", code)
-        elif tag in ("AK4", "IK4"):
-            where = segment.element(1).split(segment.marks.component)
-            element, component, repetition = (_number(part) for part in [*where, "", "", ""][:3])
-            yield self._remark("element", segment.element(3), segment.element(4), element, component, repetition)
-        elif tag in ("AK5", "IK5"):
-            yield from self._verdict(segment, "set", segment.elements()[2:])
-            self._tag, self._position = "", 0
-        elif tag == "AK9":
-            self._set = self._transaction = ""
-            yield from self._verdict(segment, "group", segment.elements()[5:])
-
-    def _service(self, segment: Segment) -> Iterator[Remark]:
-        """Give what a segment of a CONTRL says: of the interchange, a group, a message, a segment, or an element."""
-        tag = segment.tag
-        if tag == "UCI":
-            self._interchange = segment.element(1)
-            self._group = self._set = self._transaction = ""
-        elif tag == "UCF":
-            self._group, self._set, self._transaction = segment.element(1), "", ""
-        elif tag == "UCM":
-            self._transaction, self._set = segment.element(1), segment.parts(2)[0]
-        elif tag == "UCS":
-            self._position = _number(segment.element(1))
-            if code := segment.element(2):
-                yield self._remark("segment", code, text=words("service", code))
-            return
-        elif tag == "UCD":
-            place = [_number(part) for part in [*segment.parts(2), "", ""][:3]]
-            code = segment.element(1)
-            at = max(place[0] - 1, 0)  # they count the tag as 1
-            yield self._remark("element", code, "", at, place[1], place[2], text=words("service", code))
-            return
-        self._position = 0
-        level, action = _SERVICE[tag]
-        verdict, code = segment.element(action), segment.element(action + 1)
-        # 8 says that it came, 4 that it or what is in it is refused
-        yield self._remark(level, verdict, text=words("action", verdict), good=verdict in ("1", "7", "8"))
-        if code:
-            yield self._remark(level, code, text=words("service", code))
-
-    def _verdict(self, segment: Segment, level: str, codes: Iterable[str]) -> Iterator[Remark]:
-        self._tag, self._position = "", 0
-        verdict = segment.element(1)
-        text = words("verdict", verdict)
-        if level == "group":
-            text += f": {segment.element(4) or '?'} of {segment.element(3) or '?'} sets"
-        yield self._remark(level, verdict, text=text, good=verdict == "A")
-        for code in codes:
-            if code.strip():
-                yield self._remark(level, code.strip())
-
-    def _remark(
-        self, level: str, code: str, value: str = "", *place: int, text: str = "", good: bool = False
-    ) -> Remark:
-        element, component, repetition = (*place, 0, 0, 0)[:3]
-        inside = level in ("segment", "element")
-        return Remark(
-            level=level,
-            code=code,
-            text=text or words(level, code),
-            good=good,
-            interchange=self._interchange,
-            kind=self._kind,
-            group=self._group,
-            set=self._set,
-            transaction=self._transaction,
-            tag=self._tag if inside else "",
-            position=self._position if inside else 0,
-            element=element,
-            component=component,
-            repetition=repetition,
-            value=value,
-        )
-
-
-def _technical(segment: Segment) -> Iterator[Remark]:
-    verdict, note = segment.element(4), segment.element(5)
-    number = segment.element(1)
-    text = words("verdict", verdict)
-    yield Remark(level="interchange", code=verdict, text=text, good=verdict == "A", interchange=number)
-    if note not in ("", "000"):
-        yield Remark(level="interchange", code=note, text=words("interchange", note), interchange=number)
-
-
-def _number(text: str) -> int:
-    text = text.strip()
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
 
 
 class Wanted:
@@ -265,7 +110,8 @@ def explain(answer: BinaryIO, theirs: Dialect, original: BinaryIO, ours: Dialect
     At most MOST_REMARKS are read; both files stand at their beginning.
     """
     said: list[Remark] = []
-    for remark in remarks(segments(answer, theirs)):
+    found = (segment for segment in segments(answer, theirs) if not isinstance(segment, Skipped))
+    for remark in remarks(found):
         if len(said) >= MOST_REMARKS:
             break
         said.append(remark)
