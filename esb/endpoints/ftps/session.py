@@ -13,6 +13,7 @@ from typing import TypeVar
 from esb.endpoints.ftps.wire import Server, Wire
 from esb.endpoints.polling.files import OutOfReachError
 from esb.endpoints.polling.names import shown
+from esb.endpoints.unreached import unreached
 from esb.errors import EndpointError
 
 _T = TypeVar("_T")
@@ -86,7 +87,7 @@ class Link:
             raise RefusedError(f"cannot {doing}: the server answers {shown(str(error))}", code) from error
         except (ftplib.Error, OSError, EOFError, ValueError) as error:
             await self._end()
-            said = shown(str(error)) if str(error) else "it hung up"
+            said = unreached(error) or (shown(str(error)) if str(error) else "it hung up")
             raise OutOfReachError(f"cannot {doing}: {self.server}: {said}") from error
 
     async def close(self) -> None:

@@ -13,6 +13,7 @@ from yarl import URL
 
 from esb.endpoints.http_out.answers import Answered
 from esb.endpoints.http_out.guard import OPEN, CheckedResolver, ForbiddenAddressError, Guard
+from esb.endpoints.unreached import unreached
 from esb.errors import EndpointError, EsbError, RejectedError, UnknownOutcomeError
 
 _CONNECT = 5.0
@@ -153,4 +154,4 @@ def _reason(error: Exception) -> str:
     if isinstance(error, aiohttp.ClientResponseError):
         # its text quotes what the server sent, and that may be what we sent: our credentials
         return "the answer is not HTTP"
-    return f"{str(error) or type(error).__name__}"
+    return unreached(error) or str(error) or type(error).__name__

@@ -85,7 +85,10 @@ class HttpPoller:
     async def check(self) -> str:
         """Ask for one page and read it, taking nothing. Raises EndpointError if that fails."""
         url = self._asking.first(back(self._asking.start, self._asking.overlap))
-        answered = await self._get(url, {})
+        try:
+            answered = await self._get(url, {})
+        finally:
+            await self._line.client.close()
         page = read_page(answered, url, self._asking.items, self._asking.paging)
         found = f"{len(page.items)} items" if page.whole is None else f"{len(page.whole)} bytes"
         return f"{url.origin()} answers ({answered.title}, {found} in the first page)"

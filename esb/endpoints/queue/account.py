@@ -10,6 +10,7 @@ from typing import Any, Final
 from urllib.parse import unquote, urlsplit
 
 from esb.endpoints.queue.client import connection_of
+from esb.endpoints.unreached import unreached
 from esb.errors import EndpointError
 
 HEARTBEAT: Final = 20.0
@@ -120,6 +121,8 @@ def _give_up(error: Exception, interval: float) -> None:
 def reason_of(error: BaseException) -> str:
     """Return what a broker's client says, for people."""
     code = getattr(error, "code", None) or getattr(error, "reply_code", None)
+    if silent := unreached(error):
+        return silent
     text = _WORDS.sub(" ", str(getattr(error, "reply_text", "") or error)).strip()[:300] or type(error).__name__
     if code == _NOT_ALLOWED:
         return f"{text} (the credentials are refused, or may not do this)"

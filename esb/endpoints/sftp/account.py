@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import re
-import socket
 from base64 import b64decode, b64encode
 from binascii import Error as Base64Error
 from collections.abc import Callable
@@ -16,6 +15,7 @@ import asyncssh
 from esb.endpoints.polling.files import OutOfReachError
 from esb.endpoints.polling.names import shown
 from esb.endpoints.sftp.session import Session
+from esb.endpoints.unreached import unreached
 from esb.errors import DefinitionError
 
 FAMILIES = (
@@ -227,15 +227,10 @@ def _unknown(account: Account, fingerprints: list[str]) -> str:
 
 def _trouble(error: Exception) -> str:
     """Return what went wrong while connecting, in words for people."""
-    if isinstance(error, socket.gaierror):
-        return "the name of the host is not known (DNS)"
-    if isinstance(error, ConnectionRefusedError):
-        return "nothing listens there (connection refused)"
     if isinstance(error, asyncssh.ConnectionLost):
         return "the server hung up while we connected"
     if isinstance(error, asyncssh.ChannelOpenError):
         return f"signed in, but SFTP is not offered: {shown(error.reason)}"
     if isinstance(error, asyncssh.Error):
         return shown(error.reason)
-    strerror = getattr(error, "strerror", None)
-    return str(strerror or error)
+    return unreached(error) or str(getattr(error, "strerror", None) or error)

@@ -16,6 +16,7 @@ from aiosmtplib import SMTP
 
 from esb.edge import Delivered
 from esb.endpoints.smtp.mail import Letter, Mail, mail_of
+from esb.endpoints.unreached import unreached
 from esb.errors import EndpointError, EsbError, RejectedError, UnknownOutcomeError
 from esb.message import Message
 
@@ -171,5 +172,5 @@ def reason_of(error: BaseException, secret: str | None = None) -> str:
         return "no answer in time"
     if isinstance(error, aiosmtplib.SMTPAuthenticationError):
         return f"the credentials are refused ({error.code} {_plain(error.message)})"
-    text = _plain(str(error)) or type(error).__name__
+    text = unreached(error) or _plain(str(error)) or type(error).__name__
     return text.replace(secret, "***") if secret else text

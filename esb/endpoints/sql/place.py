@@ -24,6 +24,7 @@ from sqlalchemy.exc import (
 )
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from esb.endpoints.unreached import unreached
 from esb.envelope import decode_document, encode_document
 from esb.errors import DefinitionError, EndpointError, EsbError, RejectedError, UnknownOutcomeError
 
@@ -196,6 +197,8 @@ def reason_of(error: BaseException) -> str:
     inner = getattr(error, "orig", None) or error
     first = next(iter(getattr(inner, "args", ())), None)
     text = first if isinstance(first, str) else str(inner)
+    if silent := unreached(inner):
+        return silent
     text = re.sub(r"^<class '[^']*'>: ", "", text)
     return _WORDS.sub(" ", text).strip()[:300] or type(inner).__name__
 
