@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any
-
-from msgspec import Struct
-from pika import spec
-from pika.spec import BasicProperties
+from collections.abc import Sequence
 
 from esb.channels.corked import Corked
-from esb.channels.frames import content, publish_method
+from esb.channels.frames import refuse_wide
 from esb.channels.link import Link
+from esb.channels.outlet import Outlet
+from esb.channels.windows import Entry, Outgoing, Window
 from esb.errors import PublishError
+from esb.ports import Log
 
 DEADLINE = 30.0
 """Seconds after which a send without a confirm is unknown, as long as the connection lives."""
@@ -21,57 +19,17 @@ DEADLINE = 30.0
 PATIENCE = 5.0
 """Seconds that a window waits for a connection before it is told that there is none; nothing of it has left then."""
 
-WINDOW_BYTES = 8 * 1024 * 1024
-"""Bytes on the way at once; what is more waits for the confirms of what went before."""
-
-_REOPEN_SECONDS = 0.2
-
-
-class Outgoing(Struct, frozen=True):
-    """A message on its way to an exchange. `to` names the target in errors; `mandatory`: a queue must take it.
-
-    `properties` are encoded (`amqp_packets.properties`).
-    """
-
-    to: str
-    exchange: str
-    key: str
-    message_id: str
-    properties: bytes
-    body: bytes
-    mandatory: bool = True
-
-
-class _Window(Struct, eq=False):
-    left: int
-    done: asyncio.Future[None]
-    failed: dict[int, str]
-
-    def fail(self, index: int, reason: str) -> None:
-        self.failed.setdefault(index, reason)
-
-    def end_one(self) -> None:
-        self.left -= 1
-        if self.left == 0 and not self.done.done():
-            self.done.set_result(None)
-
-
-class _Unconfirmed(Struct, eq=False):
-    window: _Window
-    index: int
-    message: Outgoing
-    returned: bool = False
+OUTLETS = 256
+"""AMQP channels that are kept, as long as one of them is idle and can be given up for another; a broker allows 2047."""
 
 
 class Publisher:
-    """One channel in confirm mode on a link."""
+    """All outlets on a link: one for each kind of target, made when it is first needed."""
 
-    def __init__(self, link: Link, deadline: float = DEADLINE) -> None:
-        self._link, self._deadline = link, deadline
-        self._channel: Any = None
-        self._open = asyncio.Event()
-        self._sequence = 0
-        self._unconfirmed: dict[int, _Unconfirmed] = {}
+    def __init__(self, link: Link, deadline: float = DEADLINE, log: Log | None = None, outlets: int = OUTLETS) -> None:
+        self._link, self._deadline, self._log, self._most = link, deadline, log, outlets
+        self._up = asyncio.Event()
+        self._outlets: dict[str, Outlet] = {}
 
     async def publish(self, messages: Sequence[Outgoing]) -> None:
         """Return when the broker has stored every message.
@@ -79,137 +37,75 @@ class Publisher:
         Raises:
             PublishError: Some are not known to be stored: refused, returned, or without an answer. Those may have been
                 stored all the same; publish them again with the same id.
+            TooLargeError: The properties of one do not fit into a frame; nothing has left.
         """
-        until = asyncio.get_running_loop().time() + self._deadline
-        failed: dict[int, str] = {}
-        start = 0
-        while start < len(messages):
-            end = _fitting(messages, start)
-            for index, reason in (await self._window(messages[start:end], until)).items():
-                failed[start + index] = reason
-            start = end
-        if failed:
-            raise PublishError(failed)
-
-    async def _window(self, messages: Sequence[Outgoing], until: float) -> Mapping[int, str]:
-        """Publish and wait; return what failed, and why."""
         loop = asyncio.get_running_loop()
-        if not self._open.is_set():
-            try:
-                async with asyncio.timeout_at(min(until, loop.time() + PATIENCE)):
-                    await self._open.wait()
-            except TimeoutError:
-                return dict.fromkeys(range(len(messages)), self._link.reason)
-        window = _Window(len(messages), loop.create_future(), {})
-        self._send(messages, window)
+        until = loop.time() + self._deadline
+        connection = await self._connection(min(until, loop.time() + PATIENCE))
+        if connection is None:
+            raise PublishError(dict.fromkeys(range(len(messages)), self._link.reason))
+        refuse_wide((message.properties for message in messages), connection.params.frame_max)
+        window = Window(len(messages), loop.create_future(), {})
+        used = self._put(messages, window, connection)
         try:
             async with asyncio.timeout_at(until):
                 await window.done
         except TimeoutError:
-            self._too_late(window)
-        return window.failed
+            pass
+        finally:
+            if window.left:
+                self._withdraw(used, window)
+        if window.failed:
+            raise PublishError(window.failed)
 
-    def _send(self, messages: Sequence[Outgoing], window: _Window) -> None:
-        connection: Corked = self._channel.connection
-        number, limit = self._channel.channel_number, connection.params.frame_max
-        # Encoded before anything is counted: an error here must leave the sequence of confirms as it is.
-        frames = []
-        for one in messages:
-            frames.append(publish_method(number, one.exchange, one.key, one.mandatory))
-            frames.append(content(number, one.properties, one.body, limit))
+    async def _connection(self, until: float) -> Corked | None:
+        try:
+            async with asyncio.timeout_at(until):
+                # One that is closed is there still, for the moment until the link has noticed.
+                while (connection := self._link.connection) is None or not connection.is_open:
+                    self._up.clear()
+                    await self._up.wait()
+        except TimeoutError:
+            return None
+        return connection
+
+    def _put(self, messages: Sequence[Outgoing], window: Window, connection: Corked) -> list[Outlet]:
+        """Hand each message to its outlet, in order; return the outlets."""
+        entries: dict[str, list[Entry]] = {}
         for index, message in enumerate(messages):
-            self._sequence += 1
-            self._unconfirmed[self._sequence] = _Unconfirmed(window, index, message)
+            entry = Entry(window, index, message)
+            if message.outlet in entries:
+                entries[message.outlet].append(entry)
+            else:
+                entries[message.outlet] = [entry]
+        used = []
         with connection.corked():
-            connection.emit(frames)
+            for name, mine in entries.items():
+                outlet = self._outlets.get(name) or self._made(name)
+                used.append(outlet)
+                outlet.put(mine)
+        return used
 
-    def _too_late(self, window: _Window) -> None:
-        late = {tag: one for tag, one in self._unconfirmed.items() if one.window is window}
-        reason = self._link.blocked or f"no confirm within {self._deadline:g} seconds; it may be stored all the same"
-        for tag, one in late.items():
-            window.fail(one.index, reason)
-            del self._unconfirmed[tag]
-        if not self._link.blocked:
-            self._link.abandon("publisher confirms stay away")
+    def _made(self, name: str) -> Outlet:
+        if len(self._outlets) >= self._most:
+            idle = [(outlet.used, other) for other, outlet in self._outlets.items() if outlet.idle]
+            if idle:
+                self._outlets.pop(min(idle)[1]).close()
+        made = self._outlets[name] = Outlet(self._link, name, self._deadline, self._log)
+        return made
 
-    # --- what the link and the broker say
+    def _withdraw(self, used: Sequence[Outlet], window: Window) -> None:
+        reason = self._link.blocked or f"no confirm within {self._deadline:g} seconds"
+        for outlet in used:
+            outlet.withdraw(window, reason)
+
+    # --- what the link says
 
     def up(self, connection: Corked) -> None:
-        """Open the channel."""
-        connection.channel(on_open_callback=self._opened)
+        """Let those go on that wait for a connection."""
+        self._up.set()
 
     def down(self, reason: str) -> None:
         """Fail what is under way: whether it was stored is not known."""
-        self._lost(reason)
-
-    def _opened(self, channel: Any) -> None:
-        channel.add_on_close_callback(self._closed)
-        channel.add_on_return_callback(self._returned)
-        channel.confirm_delivery(self._confirmed, callback=lambda _: self._ready(channel))
-
-    def _ready(self, channel: Any) -> None:
-        self._channel, self._sequence = channel, 0
-        self._open.set()
-
-    def _closed(self, channel: Any, reason: Any) -> None:
-        """Open another channel if the broker closed this one alone (it does for an exchange that is missing)."""
-        connection: Corked = channel.connection
-        if not connection.is_open:
-            self._lost(f"the connection was lost: {reason}")
-            return
-        self._lost(f"the broker closed the channel: {reason}")
-        if self._link.connection is connection:
-            connection.ioloop.call_later(_REOPEN_SECONDS, self._reopen, connection)
-
-    def _reopen(self, connection: Corked) -> None:
-        if self._link.connection is connection and connection.is_open and not self._open.is_set():
-            self.up(connection)
-
-    def _lost(self, reason: str) -> None:
-        self._open.clear()
-        self._channel = None
-        unconfirmed, self._unconfirmed = self._unconfirmed, {}
-        for one in unconfirmed.values():
-            one.window.fail(one.index, reason)
-            one.window.end_one()
-
-    def _confirmed(self, frame: Any) -> None:
-        method = frame.method
-        refused = "" if isinstance(method, spec.Basic.Ack) else "the broker refused it; the queue may be full"
-        tags = [method.delivery_tag]
-        if method.multiple:
-            tags = []
-            for tag in self._unconfirmed:  # in the order of publishing
-                if tag > method.delivery_tag:
-                    break
-                tags.append(tag)
-        for tag in tags:
-            one = self._unconfirmed.pop(tag, None)
-            if one is None:
-                continue
-            if refused:
-                one.window.fail(one.index, refused)
-            one.window.end_one()
-
-    def _returned(self, _: Any, method: Any, properties: BasicProperties, __: bytes) -> None:
-        """Mark what no queue takes; its ack follows. Twins with one id and one target share their fate."""
-        for one in self._unconfirmed.values():
-            sent = one.message
-            if (
-                not one.returned
-                and sent.message_id == properties.message_id
-                and (sent.exchange, sent.key) == (method.exchange, method.routing_key)
-            ):
-                one.returned = True
-                one.window.fail(one.index, f"no channel {sent.to} is declared ({method.reply_text})")
-                return
-
-
-def _fitting(messages: Sequence[Outgoing], start: int) -> int:
-    """Return where the window that begins at `start` ends."""
-    size = 0
-    for index in range(start, len(messages)):
-        size += len(messages[index].body)
-        if size > WINDOW_BYTES and index > start:
-            return index
-    return len(messages)
+        for outlet in self._outlets.values():
+            outlet.down(reason)

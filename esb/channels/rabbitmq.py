@@ -12,9 +12,10 @@ from esb.channels import topology as broker
 from esb.channels.amqp_packets import properties
 from esb.channels.link import Link
 from esb.channels.packets import BODY_LIMIT, buried, now_of, refuse_oversized
-from esb.channels.publisher import DEADLINE, Outgoing, Publisher
+from esb.channels.publisher import DEADLINE, Publisher
 from esb.channels.rabbit_consumer import Divert, RabbitConsumer, Session
 from esb.channels.topology import Difference, Names
+from esb.channels.windows import Outgoing
 from esb.envelope import Ack, Addressed, Dead, Delivery, Depth, Packet, Retry, Return, Settlement, Topology
 from esb.errors import ChannelError, PublishError
 from esb.ports import Clock, Log
@@ -41,7 +42,7 @@ class RabbitChannel:
         # A broker that is short of disk blocks publishers; on a connection of their own, consumers can still ack.
         self._publishing = Link(url, "publish", log)
         self._consuming = Link(url, "consume", log)
-        self._publisher = Publisher(self._publishing, deadline)
+        self._publisher = Publisher(self._publishing, deadline, log)
         self._consumers: list[RabbitConsumer] = []
         self._opened = False
 
@@ -171,8 +172,7 @@ class RabbitChannel:
 
     def _addressed(self, send: Addressed) -> Outgoing:
         exchange, key = self._names.target(send.to)
-        # An event without a subscriber is an outcome, not an error.
-        return _outgoing(send.to, exchange, key, send.packet, mandatory=not send.to.startswith("event/"))
+        return _outgoing(send.to, exchange, key, send.packet)
 
     def _delayed(self, channel: str, packet: Packet) -> Outgoing:
         """Return the packet on its way to the rung that it takes next, or straight back if it is due."""
@@ -188,7 +188,9 @@ class RabbitChannel:
         return now_of(self._clock)
 
 
-def _outgoing(
-    to: str, exchange: str, key: str, packet: Packet, rung: str = "", lent: bool = False, mandatory: bool = True
-) -> Outgoing:
-    return Outgoing(to, exchange, key, packet.id, properties(packet, rung, lent), packet.body, mandatory)
+def _outgoing(to: str, exchange: str, key: str, packet: Packet, rung: str = "", lent: bool = False) -> Outgoing:
+    # All topics leave by one outlet: who subscribes to several gets them in the order of their publishing.
+    event = to.startswith("event/")
+    outlet = f"retry/{rung}" if rung else "events" if event else to
+    # An event without a subscriber is an outcome, not an error.
+    return Outgoing(to, exchange, key, packet.id, properties(packet, rung, lent), packet.body, outlet, not event)

@@ -46,9 +46,11 @@ async def test_a_confirm_that_is_lost_makes_every_send_of_the_window_unknown(rab
     async with opened(rabbitmq) as straight:
         channel = through(proxy, rabbitmq.prefix)
         await channel.open()
-        proxy.mute()
-        publishing = asyncio.create_task(fill(channel, A, 10))
         async with lending(straight, A) as consumer:
+            await fill(channel, A, 1, start=10)
+            await straight.settle([Ack(delivery) for delivery in await take(consumer, 1)])
+            proxy.mute()
+            publishing = asyncio.create_task(fill(channel, A, 10))
             stored = await take(consumer, 10)
             proxy.cut()
 
