@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from esb.app.changes import Changes
 from esb.endpoints.http_in.replies import Standing, StoppingError
 from esb.errors import DefinitionError, EndpointError, StoreError
+from esb.management.readers import is_theirs
 from esb.management.trace import trace
 from esb.message import NamedAsk
 from esb.ports import Clock, Store
@@ -102,10 +103,10 @@ class StoredReplies:
             if not self._waiting[name]:
                 del self._waiting[name]
 
-    async def standing(self, message_id: str, endpoint: str) -> Standing:
-        """Return how a delivery of which there is no reply stands; one of another endpoint is unknown at this one."""
+    async def standing(self, message_id: str, endpoint: str, client: str) -> Standing:
+        """Return how a delivery of which there is no reply stands; one of another endpoint or client is unknown."""
         found = await trace(self._store, message_id)
-        if not any(record.kind == "received" and record.place == endpoint for record in found.records):
+        if not is_theirs(found, {endpoint: client}):
             return "unknown"
         if any(record.kind == "sent" and record.text == f"delivery/{endpoint}" for record in found.records):
             return "waiting"

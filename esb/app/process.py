@@ -24,6 +24,7 @@ from esb.errors import DefinitionError, EsbError
 from esb.management.api import Api
 from esb.management.edi import Resolver
 from esb.management.metrics import Metrics
+from esb.management.readers import Readers
 from esb.ports import Answers, Channel, Log, Sink, Store
 from esb.records import ParkedFilter
 from esb.runtime.asking import KeyAnswers, NumberAnswers
@@ -220,6 +221,7 @@ class Process:
         A process without intake listens only where it is told to: for its health and its metrics.
         """
         routes: list[Any] = []
+        senders: dict[str, Any] = {}
         takes = "intake" in self.settings.roles
         for name in filter(self._is_ours, self.releases.current.intakes if takes else ()):
             with _named(name):
@@ -230,11 +232,13 @@ class Process:
                 for door in mounted:
                     door.app = self.switches.gate(name, door.app)
                 routes.extend(mounted)
+                senders[name] = source.admit
                 self._warn_if_open(name, source)
             else:
                 self.switches.add(name, partial(self._poll, name, once))
         if not once and (takes or self.settings.listen != Settings().listen):
-            api = Api(self.store, {"channel": self._channel_ready, "store": self._store_ready}, self._scrape)
+            checks = {"channel": self._channel_ready, "store": self._store_ready}
+            api = Api(self.store, checks, self._scrape, Readers(senders))
             self.listener = Listener(
                 [*routes, *api.routes(), description(self.releases.project)], self.settings.address
             )

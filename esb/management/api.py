@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from esb.errors import EsbError
+from esb.management.readers import Readers, is_theirs
 from esb.management.trace import trace
 from esb.ports import Store
 
@@ -20,10 +21,19 @@ _encode = msgspec.json.Encoder().encode
 
 
 class Api:
-    """Handlers over ports; payloads are not shown here, only what happened to them."""
+    """Handlers over ports; payloads are not shown here, only what happened to them.
 
-    def __init__(self, store: Store, checks: Mapping[str, Check], scrape: Callable[[], Awaitable[bytes]]) -> None:
-        self._store, self._checks, self._scrape = store, checks, scrape
+    `readers` says who may ask for messages; without, everybody may.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        checks: Mapping[str, Check],
+        scrape: Callable[[], Awaitable[bytes]],
+        readers: Readers | None = None,
+    ) -> None:
+        self._store, self._checks, self._scrape, self._readers = store, checks, scrape, readers
 
     def routes(self) -> list[BaseRoute]:
         """Return what `app` mounts."""
@@ -35,12 +45,18 @@ class Api:
         ]
 
     async def message(self, request: Request) -> Response:
-        """Answer the state of a message or delivery; right after its 202 it is at least `accepted`."""
+        """Answer the state of a message or delivery; right after its 202 it is at least `accepted`.
+
+        A message of somebody else is answered as one that is not there.
+        """
         identity = request.path_params["identity"]
         if len(identity) != 32 or not all(letter in "0123456789abcdef" for letter in identity):
             return problem(404, "not-found", "No message has this id.")
+        clients, unable = await self._readers.admitted(request) if self._readers else ({}, None)
         found = await trace(self._store, identity)
-        if not found.records:
+        if not found.records or (self._readers and not is_theirs(found, clients)):
+            if unable is not None:
+                raise unable
             return problem(404, "not-found", "No message has this id.")
         states = [fate.state for fate in found.fates]
         state = next((name for name in ("exception", "waiting", "done", "ended") if name in states), "accepted")

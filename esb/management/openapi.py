@@ -12,7 +12,7 @@ from esb.endpoints.http_in import HttpIn
 from esb.endpoints.http_in.negotiation import media_type
 from esb.endpoints.http_in.parameters import names_of
 from esb.endpoints.http_in.rules import BODILESS
-from esb.management.openapi_parts import MANAGEMENT, SCHEMAS, header_parameter, parameter, security_scheme
+from esb.management.openapi_parts import SCHEMAS, header_parameter, management, parameter, security_scheme
 from esb.management.openapi_schemas import Contracts
 from esb.routes import Project
 from esb.routes.definition import RouteSpec
@@ -40,18 +40,20 @@ def openapi(project: Project) -> Document:
     """Return the description of a project's HTTP interface."""
     contracts, schemes = Contracts(project.files, project.places["contract"]), dict[str, Document]()
     paths: dict[str, Document] = {}
+    anybody = False
     for name, route in _routes(project):
         endpoint = _Endpoint(project, name, route, contracts)
         for path, operations in endpoint.paths():
             paths.setdefault(path, {}).update(operations)
         schemes |= endpoint.schemes()
+        anybody |= not endpoint.schemes()
     title = project.spec.name or "esb"
     described = {"description": project.spec.description} if project.spec.description else {}
     return {
         "openapi": "3.1.0",
         "info": {"title": title, "version": __version__, **described},
         "jsonSchemaDialect": "https://json-schema.org/draft/2020-12/schema",
-        "paths": {**dict(sorted(paths.items())), **MANAGEMENT},
+        "paths": {**dict(sorted(paths.items())), **management(sorted(schemes), anybody)},
         "components": {
             "schemas": {**SCHEMAS, **contracts.components},
             **({"securitySchemes": schemes} if schemes else {}),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from esb.endpoints.http_in.auth import Auth
@@ -89,11 +89,12 @@ def _text(summary: str, *more: str) -> dict[str, Any]:
 
 _PROBLEM = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 
-MANAGEMENT: Mapping[str, Any] = {
+_MANAGEMENT: Mapping[str, Any] = {
     "/v1/messages/{identity}": {
         "get": {
             "tags": ["esb"],
             "summary": "What became of a message",
+            "description": "It is told to whoever sent it, with the proof that its endpoint asks for.",
             "operationId": "esb_message",
             "parameters": [{"name": "identity", "in": "path", "required": True, "schema": _ID}],
             "responses": {
@@ -101,7 +102,7 @@ MANAGEMENT: Mapping[str, Any] = {
                     "description": "Its state, its destinations and its history.",
                     "content": {"application/json": {"schema": {"type": "object", "required": ["id", "state"]}}},
                 },
-                "404": {"description": "No message has this id.", "content": _PROBLEM},
+                "404": {"description": "No message of yours has this id.", "content": _PROBLEM},
                 "503": {"description": "The store is out of reach.", "content": _PROBLEM},
             },
         }
@@ -109,6 +110,18 @@ MANAGEMENT: Mapping[str, Any] = {
     "/livez": _text("Whether the process turns"),
     "/readyz": _text("Whether traffic may come", "503"),
 }
+
+
+def management(senders: Sequence[str], anybody: bool) -> dict[str, Any]:
+    """Return the paths that are there for every project; `senders`: the proofs, by name, that messages came with.
+
+    `anybody`: some came without, and whoever knows their ids may look at them.
+    """
+    path = "/v1/messages/{identity}"
+    proofs: list[dict[str, list[str]]] = [{name: []} for name in senders]
+    security = [*proofs, {}] if anybody else proofs
+    operation = {**_MANAGEMENT[path]["get"], **({"security": security} if senders else {})}
+    return {**_MANAGEMENT, path: {"get": operation}}
 
 
 def parameter(name: str, spec: Parameter | None, place: str) -> dict[str, Any]:

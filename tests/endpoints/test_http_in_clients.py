@@ -70,6 +70,45 @@ def test_two_clients_with_one_key_could_not_be_told_apart(tmp_path):
         spec.source("orders", TestWorld(tmp_path, {"secret://env/A": "same", "secret://env/B": "same"}))
 
 
+# -- partners of clients
+
+
+async def test_a_client_with_a_key_sends_for_the_partner_that_it_names_and_else_for_the_endpoint_s(tmp_path):
+    clients = {"a": {"secret": ["secret://env/A"], "partner": "acme"}, "b": "secret://env/B"}
+    secrets = {"A": "alpha-key", "B": "beta-key"}
+    for way in ("api_key", "bearer"):
+        async with shop(tmp_path, secrets=secrets, partner="house", auth={way: {"clients": clients}}) as made:
+            for key in secrets.values():
+                assert (await made.post(X_API_Key=key, Authorization=f"Bearer {key}"))[0] == 202
+
+        assert [taken.receipt.partner for taken in made.intake.taken] == ["acme", "house"]
+
+
+async def test_a_user_with_a_password_sends_for_the_partner_that_it_names(tmp_path):
+    secrets = {"A": HASHER.hash("one"), "B": HASHER.hash("two")}
+    users = {"a": {"password": "secret://env/A", "partner": "acme"}, "b": "secret://env/B"}
+    async with shop(tmp_path, secrets=secrets, auth={"basic": {"users": users}}) as made:
+        for user, password in (("a", "one"), ("b", "two")):
+            assert (await made.post(Authorization=basic(user, password)))[0] == 202
+
+    assert [taken.receipt.partner for taken in made.intake.taken] == ["acme", ""]
+
+
+async def test_a_client_with_a_token_sends_for_its_partner_and_one_that_is_not_named_may_not_come(tmp_path):
+    issuer = Issuer()
+    async with serving(issuer.app) as port:
+        clients = {"app-of-acme": "acme", "app-of-bolt": {"partner": "bolt"}}
+        auth = by_token(jwks=f"http://127.0.0.1:{port}/jwks", clients=clients)
+        async with shop(tmp_path, auth=auth) as made:
+            made.world.clock.time = time.time()
+            answers = [
+                (await made.post(Authorization=f"Bearer {issuer.token(sub=name)}"))[0] for name in [*clients, "other"]
+            ]
+
+    assert answers == [202, 202, 401]
+    assert [taken.receipt.partner for taken in made.intake.taken] == ["acme", "bolt"]
+
+
 # -- passwords
 
 

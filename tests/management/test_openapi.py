@@ -99,6 +99,17 @@ def test_without_authentication_there_is_no_scheme_and_no_401():
     assert "401" not in document["paths"]["/in/shop"]["post"]["responses"]
 
 
+def test_what_became_of_a_message_is_read_with_the_proofs_that_messages_come_with():
+    key = "auth: { bearer: { tokens: [secret://env/A] } }\n"
+    path = "/v1/messages/{identity}"
+    found = [
+        described(endpoints)["paths"][path]["get"].get("security")
+        for endpoints in ({"a": key, "b": key}, {"a": key, "c": "auth: none\n"}, {"c": "auth: none\n"})
+    ]
+
+    assert found == [[{"a": []}, {"b": []}], [{"a": []}, {}], None]
+
+
 def test_a_rest_endpoint_shows_its_path_parameters_methods_and_replies():
     document = described(
         {

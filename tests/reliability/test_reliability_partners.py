@@ -154,7 +154,7 @@ async def test_a_reply_is_read_by_nobody_but_its_partner(site: Site) -> None:
     identity = json.loads(hook[2])["id"]
 
     async def recorded() -> bool:
-        return (await site.ask("GET", f"/v1/messages/{identity}"))[0] == 200
+        return (await site.ask("GET", f"/v1/messages/{identity}", KEYS["acme"]))[0] == 200
 
     await site.worker.until(recorded)
     its_state = await site.ask("GET", f"/in/bolt-asks/results/{identity}", KEYS["bolt"])

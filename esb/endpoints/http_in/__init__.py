@@ -9,12 +9,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from pydantic import BeforeValidator, Field, field_validator, model_validator
+from starlette.requests import Request
 from starlette.routing import BaseRoute, Route
 
 from esb.endpoints.http_in.auth import Auth
 from esb.endpoints.http_in.checking import MakeReader, OnInvalid
 from esb.endpoints.http_in.cloudevents import BATCH, STRUCTURED
-from esb.endpoints.http_in.handler import Door
+from esb.endpoints.http_in.handler import Door, headers_of
 from esb.endpoints.http_in.parameters import NAME, PATH, Parameter, Parameters, names_of
 from esb.endpoints.http_in.replies import Replies, ReplySink
 from esb.endpoints.http_in.rules import BODILESS, Means, Rules
@@ -170,6 +171,7 @@ class HttpIn(EndpointSpec):
             check=self.on_invalid == "refuse" or (self.on_invalid is None and self.kind == "json"),
             strict=self.on_invalid == "refuse",
             partner=self.partner,
+            partners=self.auth.partners,
             cloudevents=self.cloudevents,
             reply=self.reply.timeout if self.reply else 0.0,
         )
@@ -203,6 +205,18 @@ class HttpSource:
     def authenticated(self) -> bool:
         """Return whether senders prove who they are; if not, the listener should bind to loopback only."""
         return bool(self._rules.guard.challenge)
+
+    async def admit(self, request: Request) -> str:
+        """Return the client that a request without a body comes from.
+
+        Raises:
+            SecurityError: Its headers prove nothing.
+            EndpointError: They cannot be checked now.
+        """
+        headers, guard = headers_of(request), self._rules.guard
+        client = await guard.admit(headers)
+        guard.verify(headers, b"", self._world.clock.now())
+        return client
 
     def routes(
         self,

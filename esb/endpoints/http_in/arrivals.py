@@ -71,7 +71,12 @@ def _digest(call: Call, body: bytes) -> str:
 
 def _scoped(client: str, key: str) -> str:
     """Return a key that no other client can have."""
-    return f"{quote(client, safe='')}/{key}" if client else key
+    return scope_of(client) + key
+
+
+def scope_of(client: str) -> str:
+    """Return what every key of a client begins with; empty where an endpoint has one sender."""
+    return f"{quote(client, safe='')}/" if client else ""
 
 
 def _own_key(rules: Rules, digest: str) -> str:

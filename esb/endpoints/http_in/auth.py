@@ -14,7 +14,7 @@ from esb.endpoints.http_in.guards import Guard, KeyGuard, OpenGuard, SignedGuard
 from esb.endpoints.http_in.passwords import Basic
 from esb.endpoints.http_in.presets import HEADER, GitHub, Hmac, Preset, Shopify, Standard, Stripe
 from esb.errors import DefinitionError
-from esb.specs import Secret, SecretRef, Spec, World
+from esb.specs import PartnerName, Secret, SecretRef, Spec, World
 from esb.specs.secrets import references_of
 
 _COMMON = ("Idempotency-Key", "webhook-id")
@@ -32,15 +32,23 @@ OneOrMore = Annotated[
 ]
 
 
+class Client(Spec):
+    """One of several senders at an endpoint."""
+
+    scalar: ClassVar[str | None] = "secret"
+    secret: OneOrMore = Field(description="Its secret, or several while one is replaced.")
+    partner: PartnerName = Field("", description="The partner that it sends for; default: the endpoint's.")
+
+
 class _Keyed(Spec):
     """Secrets that all belong to one sender, or to clients with names."""
 
-    clients: dict[ClientName, OneOrMore] = Field(
-        {}, max_length=1000, description="Name: its secret, or several while one is replaced."
+    clients: dict[ClientName, Client] = Field(
+        {}, max_length=1000, description="Name: its secret, several while one is replaced, or secret and partner."
     )
 
     def _accepted(self, one: Sequence[SecretRef], world: World) -> tuple[tuple[bytes, str], ...]:
-        named = [(reference, name) for name, references in self.clients.items() for reference in references]
+        named = [(reference, name) for name, client in self.clients.items() for reference in client.secret]
         pairs = [(world.secret(reference), name) for reference, name in [*((each, "") for each in one), *named]]
         if not all(value for value, _ in pairs):
             raise DefinitionError("a key or token is empty; anybody could guess it")
@@ -131,6 +139,15 @@ class Auth(Spec):
     def identity(self) -> tuple[str, ...]:
         """Return where this kind of sender writes the id of a message: headers, or a path in the body."""
         return self.preset.identity if self.preset else _COMMON
+
+    @property
+    def partners(self) -> Mapping[str, str]:
+        """Return the partners of clients that have one of their own, by client."""
+        clients: dict[str, Any] = {}
+        for way in (self.api_key, self.bearer, self.jwt):
+            clients |= way.clients if way is not None else {}
+        clients |= self.basic.users if self.basic is not None else {}
+        return {name: client.partner for name, client in clients.items() if client.partner}
 
     def guard(self, world: World) -> Guard:
         """Return the live check. Raises DefinitionError if a secret is missing."""

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
 from esb.endpoints.http_in.guards import Guard
 from esb.endpoints.loading import load
-from esb.specs import Duration, Secret, Spec, World
+from esb.specs import Duration, PartnerName, Secret, Spec, World
 
 _Asymmetric = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]
 _Shared = Literal["HS256", "HS384", "HS512"]
 _LOOPBACK = ("http://127.0.0.1:", "http://[::1]:", "http://localhost:")
+
+
+class TokenClient(Spec):
+    """A client that the identity provider knows."""
+
+    scalar: ClassVar[str | None] = "partner"
+    partner: PartnerName = Field("", description="The partner that it sends for; default: the endpoint's.")
 
 
 class Jwt(Spec):
@@ -26,6 +33,9 @@ class Jwt(Spec):
     jwks: str = Field("", description="The address of the issuer's keys: https://…/jwks.json")
     key: Secret | None = Field(None, description="A public key (PEM), or the shared secret of HS256.")
     client: str = Field("sub", description="The claim that names the client.")
+    clients: dict[str, TokenClient] = Field(
+        {}, max_length=1000, description="Clients by that claim, each with its partner; if given, no others may come."
+    )
     scope: str = Field("", description="A word that the claim `scope` must hold.")
     leeway: Annotated[Duration, Field(ge=0, le=300)] = Field(30.0, description="How far clocks may differ.")
     refresh: Annotated[Duration, Field(ge=30)] = Field(600.0, description="How long a key set is good for.")

@@ -86,7 +86,7 @@ class Door:
         if request.method not in rules.methods:
             allowed = ", ".join(rules.methods)
             raise Refusal(405, "method-not-allowed", f"Messages are sent by {allowed}.", {"Allow": allowed})
-        headers = _headers(request)
+        headers = headers_of(request)
         client = await rules.guard.admit(headers)
         media = self._synchronous.accepted(headers.get("accept", "")) if self._synchronous else ""
         parameters = rules.parameters.read(request.path_params, request.scope["query_string"])
@@ -120,12 +120,12 @@ class Door:
         for arrival in found:
             await self._check(arrival.body)
         if len(found) == 1:
-            return [await self._take_one(found[0])]
+            return [await self._take_one(found[0], call.client)]
         turn = asyncio.Semaphore(_AT_ONCE)
 
         async def one(arrival: Arrival) -> Accepted:
             async with turn:
-                return await self._take_one(arrival)
+                return await self._take_one(arrival, call.client)
 
         # All are taken before a failure is told: the sender sends the batch again, and what was taken is known.
         given = await asyncio.gather(*(one(arrival) for arrival in found), return_exceptions=True)
@@ -134,14 +134,14 @@ class Door:
             raise failed
         return [each for each in given if isinstance(each, Accepted)]
 
-    async def _take_one(self, arrival: Arrival) -> Accepted:
+    async def _take_one(self, arrival: Arrival, client: str) -> Accepted:
         receipt = Receipt(
             endpoint=self.rules.name,
             key=arrival.key,
             digest=arrival.digest,
             chunks=_Whole(arrival.body),
             headers=arrival.headers,
-            partner=self.rules.partner,
+            partner=self.rules.partner_of(client),
         )
         return await take(self.intake, receipt, self.means.world.log)
 
@@ -182,7 +182,7 @@ class Door:
     async def _result(self, request: Request) -> Response:
         if request.method not in ("GET", "HEAD"):
             raise Refusal(405, "method-not-allowed", "Results are read by GET.", {"Allow": "GET, HEAD"})
-        headers, guard = _headers(request), self.rules.guard
+        headers, guard = headers_of(request), self.rules.guard
         client = await guard.admit(headers)
         guard.verify(headers, b"", self.means.world.clock.now())
         self._count(client)
@@ -214,7 +214,7 @@ async def _gone(receive: Receive) -> None:
         pass
 
 
-def _headers(request: Request) -> dict[str, str]:
+def headers_of(request: Request) -> dict[str, str]:
     """Return the headers by lower-case name; repeated ones joined as RFC 9110 (5.3) says."""
     found: dict[str, str] = {}
     for raw_name, raw_value in request.headers.raw:

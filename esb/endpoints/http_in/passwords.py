@@ -13,6 +13,7 @@ from base64 import b64decode
 from binascii import Error as Base64Error
 from collections.abc import Callable, Mapping
 from hashlib import sha256
+from typing import ClassVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
@@ -20,7 +21,7 @@ from pydantic import Field
 
 from esb.endpoints.http_in.problems import unavailable
 from esb.errors import DefinitionError, SecurityError
-from esb.specs import Secret, Spec, World
+from esb.specs import PartnerName, Secret, Spec, World
 
 _AT_ONCE, _WAITING = 2, 64
 _REMEMBERED = 300.0
@@ -29,10 +30,18 @@ _MOST = 10_000
 _LONGEST = 1024
 
 
+class User(Spec):
+    """A user of an endpoint."""
+
+    scalar: ClassVar[str | None] = "password"
+    password: Secret = Field(description="The argon2 hash of the password.")
+    partner: PartnerName = Field("", description="The partner that this user sends for; default: the endpoint's.")
+
+
 class Basic(Spec):
     """A user name and a password (RFC 7617)."""
 
-    users: dict[str, Secret] = Field(
+    users: dict[str, User] = Field(
         min_length=1,
         max_length=1000,
         description="User name: the argon2 hash of the password. Users are clients of their own.",
@@ -40,9 +49,9 @@ class Basic(Spec):
 
     def guard(self, world: World) -> BasicGuard:
         """Return the live check. Raises DefinitionError if a hash is missing or is none."""
-        hashes = {user: world.secret(reference).strip() for user, reference in self.users.items()}
+        hashes = {user: world.secret(each.password).strip() for user, each in self.users.items()}
         for user, text in hashes.items():
-            _check_hash(text, f"{self.users[user]} (user {user})")
+            _check_hash(text, f"{self.users[user].password} (user {user})")
         return BasicGuard(hashes, world.clock.now)
 
 

@@ -24,7 +24,7 @@ class Rules:
     `identity`: headers, or paths in the body, that may hold the sender's key. `without_key`: what a request without
     one is known by: its content, nothing (each is its own), or it is refused. `reply`: seconds that a caller may wait
     for the route's answer, 0 = told that it was accepted. `charsets`: codecs, by
-    Python's names, that the format reads; empty = any.
+    Python's names, that the format reads; empty = any. `partners`: of clients that send for another than `partner`.
     """
 
     name: str
@@ -45,8 +45,13 @@ class Rules:
     check: bool = True
     strict: bool = True
     partner: str = ""
+    partners: Mapping[str, str] = field(default_factory=dict)
     cloudevents: bool = False
     reply: float = 0.0
+
+    def partner_of(self, client: str) -> str:
+        """Return the partner that a client sends for, or an empty text."""
+        return self.partners.get(client, self.partner)
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ class Synchronous:
                 break
             if raw is not None:
                 return await self._written(raw, media, client, accepted.repeated)
-            standing = await self.replies.standing(accepted.message_id, self.endpoint)
+            standing = await self.replies.standing(accepted.message_id, self.endpoint, client)
             if standing in ("failed", "ended", "held"):
                 raw = await self.replies.find(name)  # it may have come while we looked
                 if raw is None:
@@ -84,7 +84,7 @@ class Synchronous:
         raw = await self.replies.find(reply_name(document_id(message_id)))
         if raw is not None:
             return await self._written(raw, media, client, repeated=False)
-        return self._without(await self.replies.standing(message_id, self.endpoint), message_id)
+        return self._without(await self.replies.standing(message_id, self.endpoint, client), message_id)
 
     async def _written(self, raw: bytes, media: str, client: str, repeated: bool) -> Response:
         reply = read_reply(raw)

@@ -68,6 +68,8 @@ class JwtGuard:
         client = claims.get(self._spec.client)
         if not isinstance(client, str) or not client or len(client) > 255 or not client.isprintable():
             raise SecurityError(f"the token's claim {self._spec.client} names no client")
+        if self._spec.clients and client not in self._spec.clients:
+            raise SecurityError(f"the client {client} is not among the endpoint's clients")
         return client
 
     def verify(self, headers: Mapping[str, str], body: bytes, now: float) -> None:
