@@ -13,7 +13,7 @@ import traceback
 from pathlib import Path
 
 import esb.routes.parts  # noqa: F401
-from esb.endpoints import FileEndpoint
+from esb.endpoints.file import FileEndpoint
 from esb.endpoints.file.local_files import LocalFiles
 from esb.errors import FormatError
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld, journal_rows

@@ -32,7 +32,7 @@ LOOP = """
 import asyncio, sys
 from pathlib import Path
 import esb.routes.parts
-from esb.endpoints import FileEndpoint
+from esb.endpoints.file import FileEndpoint
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld
 
 folder = Path(sys.argv[1])
@@ -56,6 +56,7 @@ async def test_random_kills_of_two_rivals_under_load_lose_and_double_nothing(tmp
             aside.write_text(f"content of {name}")
             aside.rename(tmp_path / "in" / name)
             if number % 40 == 39:
+                await settled(tmp_path, number - 25)  # killed at work, and not while they start
                 victim = chance.randrange(2)
                 rivals[victim].kill()
                 await rivals[victim].wait()
