@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from esb.cli import run
 from esb.management.edi.numbers import history_of
 from esb.message import Filing, Message, Numbered, Scope
 from esb.runtime.filing import file_away
 from esb.stores import open_store
+from esb.testing.command_line import CommandLine
 from esb.trading import NumberClaim
 
 ICH = Scope("x12", "interchange", "ZZ/HOUSE", "08/6112390050")
@@ -22,21 +21,11 @@ GROUP = Scope("x12", "group", "HOUSE", "ACME", "PO")
 FILES = {"esb.yaml": "defaults: { owner: desk }\n"}
 
 
-class Site:
+class Site(CommandLine):
     """A project whose store knows numbers and what was sent."""
 
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capture = folder, capture
-        self.code, self.err = 0, ""
-
-    def __call__(self, *words: str) -> list[str]:
-        self._capture.readouterr()
-        self.code = run(["edi", *words, "-C", str(self.folder)])
-        out, self.err = self._capture.readouterr()
-        return out.splitlines()
-
     def values(self, *words: str) -> list[Any]:
-        return [json.loads(line) for line in self(*words, "--json")]
+        return super().values(*words, "--json")
 
     def store(self, work: Any) -> Any:
         async def within() -> Any:
@@ -54,7 +43,7 @@ class Site:
 def site(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Site:
     for name, text in FILES.items():
         (tmp_path / name).write_text(text)
-    made = Site(tmp_path, capsys)
+    made = Site(tmp_path, capsys, before=("edi",), behind=("-C", str(tmp_path)))
     made("numbers")
     made.store(lambda store: store.take([NumberClaim("a", "m1", 1.0, (ICH, GROUP))]))
     return made

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from esb.cli import run
+from esb.testing.command_line import CommandLine
 
 ROOT = Path(__file__).parents[1] / "fixtures" / "edifact"
 ORDERS = (ROOT / "orders-d96a.edi").read_text("latin-1")
@@ -16,43 +15,15 @@ FAULTY = ORDERS.replace("QTY+21:48:PCE", "QTY+21:48:PIECES")
 PARTIES = ("--sender", "14:5412345000013", "--receiver", "14:4012345000009")
 
 
-class Desk:
-    """Files in a folder that is no project, and `esb edi` on them."""
-
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capture = folder, capture
-        self.err = ""
-        self.code = 0
-
-    def file(self, content: str | bytes, name: str = "in.edi") -> str:
-        (self.folder / name).write_bytes(content.encode("latin-1") if isinstance(content, str) else content)
-        return name
-
-    def __call__(self, *words: str) -> list[str]:
-        self._capture.readouterr()
-        self.code = run(["edi", *words])
-        out, self.err = self._capture.readouterr()
-        return out.splitlines()
-
-    def values(self, *words: str) -> list[Any]:
-        return [json.loads(line) for line in self(*words)]
-
-
-@pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.chdir(tmp_path)
-    return Desk(tmp_path, capsys)
-
-
 @pytest.mark.parametrize("path", sorted(ROOT.glob("*.edi")), ids=lambda path: path.stem)
-def test_every_sample_is_accepted(desk: Desk, path: Path) -> None:
+def test_every_sample_is_accepted(desk: CommandLine, path: Path) -> None:
     (report,) = desk.values("lint", "--json", str(path))
 
     assert report["verdict"] == "accepted"
     assert desk.code == 0
 
 
-def test_a_fault_in_a_composite_is_shown_at_its_component(desk: Desk) -> None:
+def test_a_fault_in_a_composite_is_shown_at_its_component(desk: CommandLine) -> None:
     desk.file(FAULTY)
 
     (report,) = desk.values("lint", "--json", "in.edi")
@@ -67,7 +38,7 @@ def test_a_fault_in_a_composite_is_shown_at_its_component(desk: Desk) -> None:
     assert report["verdict"] == "rejected"
 
 
-def test_released_separators_do_not_move_the_caret(desk: Desk) -> None:
+def test_released_separators_do_not_move_the_caret(desk: CommandLine) -> None:
     desk.file(ORDERS.replace("COM+49 30 1234?: 5:TE'", "COM+49 30?+1234?: 5:TELEPHONE'"))
 
     shown = desk("lint", "in.edi")
@@ -76,7 +47,7 @@ def test_released_separators_do_not_move_the_caret(desk: Desk) -> None:
     assert shown[shown.index(segment) + 1] == " " * segment.index("TELEPHONE") + "^" * 9
 
 
-def test_characters_are_shown_as_the_character_set_of_the_unb_says(desk: Desk) -> None:
+def test_characters_are_shown_as_the_character_set_of_the_unb_says(desk: CommandLine) -> None:
     text = FAULTY.replace("UNOC:3", "UNOE:3").replace("PIECES", "ПЯТНАДЦАТЬ")
     desk.file(text.encode("iso8859-5"))
 
@@ -102,7 +73,7 @@ def test_characters_are_shown_as_the_character_set_of_the_unb_says(desk: Desk) -
     ],
 )
 def test_each_file_gets_the_verdict_that_a_partner_would_give(
-    desk: Desk, content: str | bytes, code: int, verdict: str | None
+    desk: CommandLine, content: str | bytes, code: int, verdict: str | None
 ) -> None:
     desk.file(content)
 
@@ -112,7 +83,7 @@ def test_each_file_gets_the_verdict_that_a_partner_would_give(
     assert verdict is None or report["verdict"] == verdict
 
 
-def test_segments_and_tree_are_those_of_the_message(desk: Desk) -> None:
+def test_segments_and_tree_are_those_of_the_message(desk: CommandLine) -> None:
     desk.file(ORDERS)
 
     segments = desk.values("show", "in.edi", "--json")
@@ -124,7 +95,7 @@ def test_segments_and_tree_are_those_of_the_message(desk: Desk) -> None:
     assert "      loop SG2" in tree
 
 
-def test_the_contrl_is_explained_with_the_values_that_were_sent(desk: Desk) -> None:
+def test_the_contrl_is_explained_with_the_values_that_were_sent(desk: CommandLine) -> None:
     desk.file(FAULTY)
     desk.file("\n".join(desk("ack", "in.edi", "--lines")), "contrl.edi")
 
@@ -137,7 +108,7 @@ def test_the_contrl_is_explained_with_the_values_that_were_sent(desk: Desk) -> N
     assert shown[shown.index(segment) + 1] == " " * segment.index("PIECES") + "^" * 6
 
 
-def test_a_contrl_of_everything_is_good_news(desk: Desk) -> None:
+def test_a_contrl_of_everything_is_good_news(desk: CommandLine) -> None:
     desk.file(ORDERS)
     desk.file("\n".join(desk("ack", "in.edi", "--lines")), "contrl.edi")
 
@@ -146,7 +117,7 @@ def test_a_contrl_of_everything_is_good_news(desk: Desk) -> None:
     assert desk.code == 0
 
 
-def test_an_answer_in_another_standard_is_refused(desk: Desk) -> None:
+def test_an_answer_in_another_standard_is_refused(desk: CommandLine) -> None:
     desk.file(ORDERS)
     x12 = (ROOT.parent / "x12" / "850.edi").read_bytes()
     desk.file(x12, "850.edi")
@@ -157,7 +128,7 @@ def test_an_answer_in_another_standard_is_refused(desk: Desk) -> None:
     assert "in.edi is EDIFACT, but 850.edi is X12" in desk.err
 
 
-def test_messages_keep_their_bytes_and_their_interchange(desk: Desk) -> None:
+def test_messages_keep_their_bytes_and_their_interchange(desk: CommandLine) -> None:
     one = ORDERS[ORDERS.index("UNH") : ORDERS.index("UNZ")]
     two = one.replace("ME000001", "ME000002")
     desk.file(ORDERS.replace("UNZ+1", f"{two}UNZ+2"))
@@ -171,7 +142,7 @@ def test_messages_keep_their_bytes_and_their_interchange(desk: Desk) -> None:
         assert (report["transactions"], report["verdict"]) == (1, "accepted")
 
 
-def test_documents_are_written_and_read_back(desk: Desk) -> None:
+def test_documents_are_written_and_read_back(desk: CommandLine) -> None:
     desk.file(ORDERS)
     shown = desk("show", "in.edi", "--as", "document", "--json")
     desk.file("\n".join(shown), "order.json")

@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from pathlib import Path
-from typing import Any
-
 import pytest
 
-from esb.cli import run
+from esb.testing.command_line import CommandLine
 from esb.testing.edi_kit import interchange, order
 
 PARTNER = """\
@@ -24,46 +20,20 @@ edi:
 TINY = "set: '850'\nis: tiny order\ngroup: PO\nversions: ['004010']\nbody:\n  - BEG: {use: M, into: order}\n"
 
 
-class Desk:
-    """A project with a partner, and `esb edi` in its folder."""
-
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capture = folder, capture
-        self.err = ""
-        self.code = 0
-
-    def file(self, content: str, name: str) -> str:
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(content)
-        return name
-
-    def __call__(self, *words: str) -> list[str]:
-        self._capture.readouterr()
-        self.code = run(["edi", *words])
-        out, self.err = self._capture.readouterr()
-        return out.splitlines()
-
-    def values(self, *words: str) -> list[Any]:
-        return [json.loads(line) for line in self(*words)]
-
-
 @pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.chdir(tmp_path)
-    made = Desk(tmp_path, capsys)
-    made.file("defaults: { owner: desk }\n", "esb.yaml")
-    made.file(PARTNER, "schemas/partners/acme.yaml")
-    return made
+def desk(desk: CommandLine) -> CommandLine:
+    desk.file("defaults: { owner: desk }\n", "esb.yaml")
+    desk.file(PARTNER, "schemas/partners/acme.yaml")
+    return desk
 
 
-def test_shipped_guides_are_without_doubt(desk: Desk) -> None:
+def test_shipped_guides_are_without_doubt(desk: CommandLine) -> None:
     assert desk("lint-guide", "x12/850", "edifact/ORDERS@D96A") == []
     assert desk.code == 0
     assert desk.err == "3 guides by version, 0 doubtful places\n"
 
 
-def test_a_segment_that_nothing_reaches_is_doubtful(desk: Desk) -> None:
+def test_a_segment_that_nothing_reaches_is_doubtful(desk: CommandLine) -> None:
     desk.file(TINY + "  - REF: {max: 9}\n  - REF: {max: 2, into: more}\n", "tiny.yaml")
 
     (doubt, *_) = desk.values("lint-guide", "tiny.yaml", "--json", "--strict")
@@ -73,7 +43,7 @@ def test_a_segment_that_nothing_reaches_is_doubtful(desk: Desk) -> None:
     assert "REF" in doubt["message"]
 
 
-def test_a_wrong_guide_is_an_error_with_its_place(desk: Desk) -> None:
+def test_a_wrong_guide_is_an_error_with_its_place(desk: CommandLine) -> None:
     desk.file(TINY.replace("BEG", "BGE"), "tiny.yaml")
 
     desk("lint-guide", "tiny.yaml")
@@ -83,26 +53,26 @@ def test_a_wrong_guide_is_an_error_with_its_place(desk: Desk) -> None:
     assert "has no segment BGE" in desk.err
 
 
-def test_two_versions_are_told_apart_by_path(desk: Desk) -> None:
+def test_two_versions_are_told_apart_by_path(desk: CommandLine) -> None:
     found = desk.values("diff", "x12/850@004010", "x12/850@005010", "--json")
 
     assert {"path": "references.value", "kind": "changed", "message": "was AN 1..30, is AN 1..50"} in found
 
 
-def test_what_a_partner_makes_of_a_standard_is_a_difference(desk: Desk) -> None:
+def test_what_a_partner_makes_of_a_standard_is_a_difference(desk: CommandLine) -> None:
     found = desk("diff", "x12/850", "--partner", "acme")
 
     assert any("lines" in line and "EA" in line for line in found)
     assert desk.code == 0
 
 
-def test_a_difference_needs_two_sides(desk: Desk) -> None:
+def test_a_difference_needs_two_sides(desk: CommandLine) -> None:
     desk("diff", "x12/850")
 
     assert desk.code == 64
 
 
-def test_the_guide_of_a_partner_is_printed_with_what_is_agreed(desk: Desk) -> None:
+def test_the_guide_of_a_partner_is_printed_with_what_is_agreed(desk: CommandLine) -> None:
     page = desk("doc", "x12/850", "--partner", "acme")
     html = desk("doc", "x12/850", "--partner", "acme", "--html")
 
@@ -114,7 +84,7 @@ def test_the_guide_of_a_partner_is_printed_with_what_is_agreed(desk: Desk) -> No
 AGREED = "description: X\nedi:\n  delimiters:\n    x12: { element: '|', terminator: \"\\n\", repetition: '^' }\n"
 
 
-def test_agreed_delimiters_are_on_the_page_and_a_difference(desk: Desk) -> None:
+def test_agreed_delimiters_are_on_the_page_and_a_difference(desk: CommandLine) -> None:
     desk.file(AGREED, "schemas/partners/acme.yaml")
 
     page = desk("doc", "x12/850", "--partner", "acme")
@@ -127,7 +97,7 @@ def test_agreed_delimiters_are_on_the_page_and_a_difference(desk: Desk) -> None:
     assert not [line for line in desk("doc", "edifact/ORDERS", "--partner", "acme") if "Delimiters" in line]
 
 
-def test_delimiters_that_nobody_could_tell_apart_are_an_error_with_its_place(desk: Desk) -> None:
+def test_delimiters_that_nobody_could_tell_apart_are_an_error_with_its_place(desk: CommandLine) -> None:
     desk.file(AGREED.replace("'^'", "'|'"), "schemas/partners/acme.yaml")
 
     desk("lint-guide", "x12/850", "--partner", "acme")
@@ -137,7 +107,7 @@ def test_delimiters_that_nobody_could_tell_apart_are_an_error_with_its_place(des
     assert "'|' is the element separator already" in desk.err
 
 
-def test_delimiters_that_cannot_be_meant_are_doubtful(desk: Desk) -> None:
+def test_delimiters_that_cannot_be_meant_are_doubtful(desk: CommandLine) -> None:
     desk.file(AGREED + "  versions: ['004010']\n", "schemas/partners/acme.yaml")
 
     (doubt,) = desk.values("lint-guide", "x12/850", "--partner", "acme", "--json")
@@ -146,7 +116,7 @@ def test_delimiters_that_cannot_be_meant_are_doubtful(desk: Desk) -> None:
     assert "no version that has one: 004010" in doubt["message"]
 
 
-def test_lint_notes_other_delimiters_of_a_partner_and_accepts_the_file(desk: Desk) -> None:
+def test_lint_notes_other_delimiters_of_a_partner_and_accepts_the_file(desk: CommandLine) -> None:
     desk.file(AGREED, "schemas/partners/acme.yaml")
     name = desk.file(interchange(order()), "in.edi")
 
@@ -169,7 +139,7 @@ def test_lint_notes_other_delimiters_of_a_partner_and_accepts_the_file(desk: Des
         (("lint", "in.edi", "--partner", "bolt"), 78, "partner 'bolt' has no overlay"),
     ],
 )
-def test_what_does_not_exist_is_named(desk: Desk, words: tuple[str, ...], code: int, says: str) -> None:
+def test_what_does_not_exist_is_named(desk: CommandLine, words: tuple[str, ...], code: int, says: str) -> None:
     desk.file(interchange(order()), "in.edi")
 
     desk(*words)
@@ -178,7 +148,7 @@ def test_what_does_not_exist_is_named(desk: Desk, words: tuple[str, ...], code: 
     assert says in desk.err
 
 
-def test_files_are_read_as_a_partner_writes_them(desk: Desk) -> None:
+def test_files_are_read_as_a_partner_writes_them(desk: CommandLine) -> None:
     desk.file(interchange(order(), order("0002", ("REF*DP*038~", "")).replace("SE*11", "SE*10")), "in.edi")
 
     (report,) = desk.values("lint", "--json", "in.edi", "--partner", "acme")
@@ -187,7 +157,7 @@ def test_files_are_read_as_a_partner_writes_them(desk: Desk) -> None:
     assert found == {("0001", "impl.code"), ("0002", "impl.code"), ("0002", "impl.seg-needed")}
 
 
-def test_an_endpoint_of_a_partner_reads_with_its_overlay(desk: Desk) -> None:
+def test_an_endpoint_of_a_partner_reads_with_its_overlay(desk: CommandLine) -> None:
     endpoint = "type: file\npartner: acme\ndirectory: in\nformat: { type: x12, guide: x12/850 }\n"
     desk.file(endpoint, "endpoints/orders.yaml")
     desk.file(interchange(order()), "in.edi")
@@ -205,7 +175,7 @@ def test_an_endpoint_of_a_partner_reads_with_its_overlay(desk: Desk) -> None:
         ("ids: { isa: ZZ/HOUSE, gs: HOUSE }\n", 0),  # what we sent to them is looked at, too
     ],
 )
-def test_a_partner_that_only_has_identifiers_is_one_to_read_as(desk: Desk, ids: str, code: int) -> None:
+def test_a_partner_that_only_has_identifiers_is_one_to_read_as(desk: CommandLine, ids: str, code: int) -> None:
     desk.file(ids, "schemas/partners/carla.yaml")
     desk.file(interchange(order()), "in.edi")
 

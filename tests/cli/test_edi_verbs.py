@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from esb.cli import run
 from esb.formats import X12
+from esb.testing.command_line import CommandLine
 from esb.testing.edi_kit import ISA, answers, interchange, order, read
 
 EACHES = ("*EA*", "*EACHES*")
@@ -21,39 +19,10 @@ SHIPMENT = (
 )
 
 
-class Desk:
-    """Files in a folder that is no project, and `esb edi` on them."""
-
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capture = folder, capture
-        self.err = ""
-        self.code = 0
-
-    def file(self, content: str | bytes, name: str = "in.edi") -> str:
-        path = self.folder / name
-        path.write_bytes(content.encode("latin-1") if isinstance(content, str) else content)
-        return name
-
-    def __call__(self, *words: str) -> list[str]:
-        self._capture.readouterr()
-        self.code = run(["edi", *words])
-        out, self.err = self._capture.readouterr()
-        return out.splitlines()
-
-    def values(self, *words: str) -> list[Any]:
-        return [json.loads(line) for line in self(*words)]
-
-
-@pytest.fixture
-def desk(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Desk:
-    monkeypatch.chdir(tmp_path)
-    return Desk(tmp_path, capsys)
-
-
 # show
 
 
-def test_segments_are_shown_with_line_and_position_in_the_set(desk: Desk) -> None:
+def test_segments_are_shown_with_line_and_position_in_the_set(desk: CommandLine) -> None:
     desk.file(interchange(order()).replace("~", "~\n"))
 
     shown = [line.split() for line in desk("show", "in.edi")]
@@ -63,7 +32,7 @@ def test_segments_are_shown_with_line_and_position_in_the_set(desk: Desk) -> Non
     assert shown[-3] == ["13", "11", "SE*11*0001"]
 
 
-def test_segments_as_json_name_what_they_stand_under(desk: Desk) -> None:
+def test_segments_as_json_name_what_they_stand_under(desk: CommandLine) -> None:
     desk.file(interchange(order(), order("0002")))
 
     shown = desk.values("show", "in.edi", "--json")
@@ -75,7 +44,7 @@ def test_segments_as_json_name_what_they_stand_under(desk: Desk) -> None:
     assert begins[0]["elements"] == ["00", "SA", "PO0001", "", "20261121"]
 
 
-def test_a_tree_names_loops_elements_and_codes(desk: Desk) -> None:
+def test_a_tree_names_loops_elements_and_codes(desk: CommandLine) -> None:
     desk.file(interchange(order()))
 
     shown = desk("show", "in.edi", "--as", "tree")
@@ -86,7 +55,7 @@ def test_a_tree_names_loops_elements_and_codes(desk: Desk) -> None:
     assert "code=ST (ship to), name=ACME DC, id_type=92" in party
 
 
-def test_a_tree_of_levels_is_indented_by_their_parents_not_by_their_order(desk: Desk) -> None:
+def test_a_tree_of_levels_is_indented_by_their_parents_not_by_their_order(desk: CommandLine) -> None:
     desk.file(interchange(SHIPMENT, gs="SH"))
 
     shown = desk.values("show", "in.edi", "--as", "tree", "--json")
@@ -96,7 +65,7 @@ def test_a_tree_of_levels_is_indented_by_their_parents_not_by_their_order(desk: 
     assert levels["3"] == levels["5"] == levels["2"] + 1
 
 
-def test_a_segment_that_the_guide_does_not_expect_stays_in_the_tree(desk: Desk) -> None:
+def test_a_segment_that_the_guide_does_not_expect_stays_in_the_tree(desk: CommandLine) -> None:
     desk.file(interchange(order("0001", ("CTT*2~", "ZZZ*what~CTT*2~"))))
 
     shown = desk("show", "in.edi", "--as", "tree")
@@ -105,7 +74,7 @@ def test_a_segment_that_the_guide_does_not_expect_stays_in_the_tree(desk: Desk) 
     assert any("CTT transaction totals" in line for line in shown)
 
 
-def test_documents_are_those_that_routes_get_and_a_refused_set_is_said(desk: Desk) -> None:
+def test_documents_are_those_that_routes_get_and_a_refused_set_is_said(desk: CommandLine) -> None:
     text = interchange(order(), order("0002", EACHES))
     desk.file(text)
 
@@ -116,7 +85,7 @@ def test_documents_are_those_that_routes_get_and_a_refused_set_is_said(desk: Des
     assert "PO103" in desk.err
 
 
-def test_what_is_no_edi_is_refused_with_a_sentence(desk: Desk) -> None:
+def test_what_is_no_edi_is_refused_with_a_sentence(desk: CommandLine) -> None:
     desk.file("hello")
 
     assert desk("show", "in.edi") == []
@@ -127,7 +96,7 @@ def test_what_is_no_edi_is_refused_with_a_sentence(desk: Desk) -> None:
 # ack
 
 
-def test_the_acknowledgment_is_the_one_that_the_bus_would_send(desk: Desk) -> None:
+def test_the_acknowledgment_is_the_one_that_the_bus_would_send(desk: CommandLine) -> None:
     text = interchange(order(), order("0002", EACHES))
     desk.file(text)
 
@@ -137,7 +106,7 @@ def test_the_acknowledgment_is_the_one_that_the_bus_would_send(desk: Desk) -> No
     assert shown == ["".join(sent)]
 
 
-def test_the_kind_of_acknowledgment_can_be_chosen(desk: Desk) -> None:
+def test_the_kind_of_acknowledgment_can_be_chosen(desk: CommandLine) -> None:
     desk.file(interchange(order()))
 
     tags = [line.split("*")[0:2] for line in desk("ack", "in.edi", "--kind", "999", "--technical", "always", "--lines")]
@@ -147,7 +116,7 @@ def test_the_kind_of_acknowledgment_can_be_chosen(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("content", [f"{ISA}~TA1*000000101*261121*0930*A*000~IEA*0*000000101~", "nothing"])
-def test_no_acknowledgment_is_invented(desk: Desk, content: str) -> None:
+def test_no_acknowledgment_is_invented(desk: CommandLine, content: str) -> None:
     desk.file(content)
 
     assert desk("ack", "in.edi") == []
@@ -158,7 +127,7 @@ def test_no_acknowledgment_is_invented(desk: Desk, content: str) -> None:
 
 
 @pytest.mark.parametrize("form", ["json", "lines", "yaml"])
-def test_documents_that_were_shown_are_written_as_they_came(desk: Desk, form: str) -> None:
+def test_documents_that_were_shown_are_written_as_they_came(desk: CommandLine, form: str) -> None:
     desk.file(interchange(order(), order("0002")))
     lines = desk("show", "in.edi", "--as", "document", *([] if form == "yaml" else ["--json"]))
     text = f"[{','.join(lines)}]" if form == "json" else "\n".join(lines)
@@ -173,7 +142,7 @@ def test_documents_that_were_shown_are_written_as_they_came(desk: Desk, form: st
     assert desk.code == 0
 
 
-def test_keys_of_the_envelope_can_be_set(desk: Desk) -> None:
+def test_keys_of_the_envelope_can_be_set(desk: CommandLine) -> None:
     desk.file(interchange(order()))
     desk.file("\n".join(desk("show", "in.edi", "--as", "document", "--json")), "one.json")
 
@@ -196,7 +165,7 @@ def test_keys_of_the_envelope_can_be_set(desk: Desk) -> None:
     ],
 )
 def test_what_cannot_be_written_is_refused_with_the_reason(
-    desk: Desk, content: str, words: tuple[str, ...], code: int, says: str
+    desk: CommandLine, content: str, words: tuple[str, ...], code: int, says: str
 ) -> None:
     (desk.folder / "one.json").write_text(content)
 
@@ -209,7 +178,7 @@ def test_what_cannot_be_written_is_refused_with_the_reason(
 
 
 @pytest.mark.parametrize("newline", ["", "\n", "\r\n"])
-def test_sets_keep_their_bytes_and_get_an_envelope_of_their_own(desk: Desk, newline: str) -> None:
+def test_sets_keep_their_bytes_and_get_an_envelope_of_their_own(desk: CommandLine, newline: str) -> None:
     sets = [order().replace("~", f"~{newline}"), order("0002", EACHES).replace("~", f"~{newline}")]
     desk.file(interchange(*sets).replace("~GS", f"~{newline}GS").replace("~ST", f"~{newline}ST"))
 
@@ -225,7 +194,7 @@ def test_sets_keep_their_bytes_and_get_an_envelope_of_their_own(desk: Desk, newl
         assert all(finding["code"] == "el.long" for finding in report["findings"])
 
 
-def test_interchanges_are_cut_byte_for_byte(desk: Desk) -> None:
+def test_interchanges_are_cut_byte_for_byte(desk: CommandLine) -> None:
     first = interchange(order()).replace("~", "~\r\n")
     second = interchange(order("0009")).replace("*", "|").replace("000000101", "000000102")
     desk.file(first + second)
@@ -235,7 +204,7 @@ def test_interchanges_are_cut_byte_for_byte(desk: Desk) -> None:
     assert [(desk.folder / name).read_bytes().decode().strip() for name in names] == [first.strip(), second]
 
 
-def test_groups_are_cut_with_their_sets(desk: Desk) -> None:
+def test_groups_are_cut_with_their_sets(desk: CommandLine) -> None:
     two = interchange(order()).replace("IEA*1", "GS*IN*ACME*HOUSE*20261121*0930*8*X*004010~GE*0*8~IEA*2")
     desk.file(two)
 
@@ -246,7 +215,7 @@ def test_groups_are_cut_with_their_sets(desk: Desk) -> None:
     assert report["verdict"] == "accepted"
 
 
-def test_a_hostile_control_number_cannot_choose_where_it_is_written(desk: Desk) -> None:
+def test_a_hostile_control_number_cannot_choose_where_it_is_written(desk: CommandLine) -> None:
     desk.file(interchange(order("../../../x"), order("../../../x")))
 
     names = desk("split", "in.edi", "--to", "out")
@@ -256,7 +225,7 @@ def test_a_hostile_control_number_cannot_choose_where_it_is_written(desk: Desk) 
     assert not (desk.folder.parent / "x.edi").exists()
 
 
-def test_nothing_is_overwritten(desk: Desk) -> None:
+def test_nothing_is_overwritten(desk: CommandLine) -> None:
     desk.file(interchange(order()))
     desk("split", "in.edi", "--to", "out")
 
@@ -270,7 +239,7 @@ def test_nothing_is_overwritten(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize("kind", ["997", "999"])
-def test_an_acknowledgment_is_told_with_the_values_that_were_sent(desk: Desk, kind: str) -> None:
+def test_an_acknowledgment_is_told_with_the_values_that_were_sent(desk: CommandLine, kind: str) -> None:
     text = interchange(order(), order("0002", EACHES, DAY), gs="PO", version="005010").replace("*U*00401*", "*^*00501*")
     desk.file(text)
     (answer,) = [part.body for part in read(text, acknowledge=kind) if part.acknowledgment]
@@ -288,7 +257,7 @@ def test_an_acknowledgment_is_told_with_the_values_that_were_sent(desk: Desk, ki
     assert shown[-1].startswith("group PO 7: partially accepted: 1 of 2 sets")
 
 
-def test_an_acknowledgment_of_everything_is_good_news(desk: Desk) -> None:
+def test_an_acknowledgment_of_everything_is_good_news(desk: CommandLine) -> None:
     text = interchange(order())
     desk.file(text)
     desk.file("".join(f"{segment}~" for segment in answers(read(text))[0]), "ack.edi")
@@ -299,7 +268,7 @@ def test_an_acknowledgment_of_everything_is_good_news(desk: Desk) -> None:
     assert [(one["level"], one["accepted"]) for one in shown] == [("set", True), ("group", True)]
 
 
-def test_a_technical_acknowledgment_names_the_interchange(desk: Desk) -> None:
+def test_a_technical_acknowledgment_names_the_interchange(desk: CommandLine) -> None:
     desk.file(interchange(order()))
     desk.file(f"{ISA}~TA1*000000101*261121*0930*R*025~IEA*0*000000101~", "ta1.edi")
 
@@ -312,7 +281,7 @@ def test_a_technical_acknowledgment_names_the_interchange(desk: Desk) -> None:
     ]
 
 
-def test_what_the_original_does_not_hold_is_said(desk: Desk) -> None:
+def test_what_the_original_does_not_hold_is_said(desk: CommandLine) -> None:
     desk.file(interchange(order()))
     desk.file(interchange(order("0002", EACHES)), "other.edi")
     (answer,) = [part.body for part in read(interchange(order("0002", EACHES))) if part.acknowledgment]
@@ -323,7 +292,7 @@ def test_what_the_original_does_not_hold_is_said(desk: Desk) -> None:
     assert "    set 850 0002 is not in the original" in shown
 
 
-def test_a_file_without_acknowledgments_explains_nothing(desk: Desk) -> None:
+def test_a_file_without_acknowledgments_explains_nothing(desk: CommandLine) -> None:
     desk.file(interchange(order()))
 
     desk("explain", "in.edi", "--original", "in.edi")
@@ -335,7 +304,7 @@ def test_a_file_without_acknowledgments_explains_nothing(desk: Desk) -> None:
 # stats
 
 
-def test_counts_are_by_set_partner_and_fault(desk: Desk) -> None:
+def test_counts_are_by_set_partner_and_fault(desk: CommandLine) -> None:
     text = interchange(order(), order("0002", EACHES))
     desk.file(text)
 
@@ -347,7 +316,7 @@ def test_counts_are_by_set_partner_and_fault(desk: Desk) -> None:
     assert (counted["accepted"], counted["rejected"], counted["bytes"]) == (1, 1, len(text))
 
 
-def test_the_same_reader_serves_the_bus_and_the_command_line(desk: Desk) -> None:
+def test_the_same_reader_serves_the_bus_and_the_command_line(desk: CommandLine) -> None:
     text = interchange(order())
     made = X12().build({})
 

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from esb.cli import run
 from esb.management.metrics import Metrics
+from esb.testing.command_line import CommandLine
 
 FILES = {
     "esb.yaml": "defaults: { owner: desk }\n",
@@ -27,22 +27,16 @@ FILES = {
 }
 
 
-class Site:
+class Site(CommandLine):
     """A project in a folder, and the command line on it."""
 
-    def __init__(self, folder: Path, capture: pytest.CaptureFixture[str]) -> None:
-        self.folder, self._capture = folder, capture
-        self.code, self.err = 0, ""
-
     def __call__(self, *words: str) -> list[str]:
-        self._capture.readouterr()
-        self.code = run([*words, "-C", str(self.folder)])
-        out, self.err = self._capture.readouterr()
-        assert "Traceback" not in out + self.err
-        return out.splitlines()
+        said = super().__call__(*words)
+        assert "Traceback" not in "\n".join(said) + self.err
+        return said
 
     def endpoint(self, *words: str) -> list[Any]:
-        return [json.loads(line) for line in self("endpoint", *words, "--json")]
+        return self.values("endpoint", *words, "--json")
 
     def drop(self, n: int) -> None:
         (self.folder / "var/in").mkdir(parents=True, exist_ok=True)
@@ -60,7 +54,7 @@ def site(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest
         path = tmp_path / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
-    return Site(tmp_path, capsys)
+    return Site(tmp_path, capsys, behind=("-C", str(tmp_path)))
 
 
 def test_endpoints_are_listed_with_what_they_feed_and_serve(site: Site) -> None:
