@@ -177,3 +177,43 @@ class TestX12(FormatSuite):
             f"{ISA}~TA1*000000007*261121*0930*R*025~IEA*0*000000101~".encode(),
             plain.replace("*", "§").replace("~", "¶").encode(),
         ]
+
+
+SHIPPED = "ST*856*0001~BSN*00*{}*20261121*0930~HL*1**S~TD1*CTN*x~CTT*1~SE*6*0001~"
+
+
+@pytest.mark.parametrize(
+    ("text", "group", "context"),
+    [
+        (order("0001", ("*10*EA", "*ten*EA")), "PO", "CTX*BEG03>PO0001"),
+        (order("0001", ("*SA*PO0001", "*SA*")), "PO", ""),  # it has no number
+        (
+            order("0001", ("*SA*PO0001", "*SA*PO>1"), ("*10*EA", "*ten*EA")),
+            "PO",
+            "",
+        ),  # one that cannot be quoted as it is
+        (order("0001", ("BEG*00", "BGE*00")), "PO", ""),
+        (SHIPPED.format("SHP-7"), "SH", "CTX*BSN02>SHP-7"),
+    ],
+)
+def test_a_999_names_the_document_behind_each_segment_in_error(text: str, group: str, context: str):
+    whole = interchange(text, version="005010").replace("*U*00401*", "*^*00501*").replace("GS*PO", f"GS*{group}")
+
+    (body,) = bodies(whole, acknowledge="999")
+
+    said = body.decode().split("~")
+    faults = [at for at, segment in enumerate(said) if segment.startswith("IK3")]
+    assert faults
+    assert {said[at + 1] for at in faults if said[at + 1].startswith("CTX")} == ({context} if context else set())
+    assert [segment for segment in said if segment.startswith("CTX")] == [context] * (len(faults) if context else 0)
+    (part,) = read(body)
+    assert not part.error and not part.findings
+    told = [segment.get("contexts") for one in part.body["sets"] for segment in one["segments"]]
+    name, _, number = context.removeprefix("CTX*").partition(">")
+    assert told == [[{"context": {"name": name, "reference": number}}] if context else None] * len(faults)
+
+
+def test_a_997_has_no_contexts():
+    (body,) = bodies(interchange(order("0001", ("*10*EA", "*ten*EA"))))
+
+    assert b"CTX" not in body

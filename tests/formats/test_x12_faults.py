@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from esb.testing.edi_kit import answers, codes, documents, interchange, order, read
@@ -77,8 +79,11 @@ def test_a_999_says_the_same_in_its_own_segments(old: str, new: str, code: str, 
     count = bad.count("~") if code not in ("set.count", "set.no-trailer") else 11
     text = interchange(bad.replace("SE*11*", f"SE*{count}*"), order("0008"), version="005010")
 
-    (ack,) = answers(read(text.replace("*U*00401*", "*^*00501*"), acknowledge="999"))
+    (whole,) = answers(read(text.replace("*U*00401*", "*^*00501*"), acknowledge="999"))
 
+    contexts = [behind for segment, behind in pairwise(whole) if segment.startswith("IK3")]
+    assert {behind for behind in contexts if behind.startswith("CTX")} <= {"CTX*BEG03>PO0001"}
+    ack = [segment for segment in whole if not segment.startswith("CTX")]
     said = ack[ack.index("AK2*850*0008") - len(notes) - 1 : ack.index("AK2*850*0008")]
     wanted = [note.replace("AK3", "IK3").replace("AK4", "IK4") for note in notes]
     wanted = [

@@ -77,13 +77,22 @@ def set_segments(verdict: Verdict, writer: Writer, kind: str, detail: bool = Tru
     name, number = _sound(verdict.set, _SET, "000"), _sound(verdict.number, _SET_NUMBER, "0000")
     header = writer.segment("AK2", name, number, _sound(verdict.guide, _GUIDE, "") if new else "")
     found = errors(verdict.faults) if verdict.code == "R" else [f for f in verdict.faults if f.severity != "note"]
-    notes = _notes(found, writer, new) if detail else []
+    notes = _notes(found, writer, new, _context(verdict, writer) if new else "") if detail else []
     codes = dict.fromkeys(code for fault in found if (code := _set_code(fault, new)))
     return "".join([header, *notes, writer.segment("IK5" if new else "AK5", verdict.code, *list(codes)[:5])])
 
 
-def _notes(found: Sequence[Fault], writer: Writer, new: bool) -> Iterator[str]:
-    """Give AK3 and AK4 (IK3 and IK4) for the faults of segments and elements."""
+def _context(verdict: Verdict, writer: Writer) -> str:
+    """Return the CTX that names the business unit, which a 999 puts behind each IK3: `CTX*BEG03:4500012345`."""
+    name, number = verdict.business
+    # what needed another character, or more of them, than the element takes, would name another document
+    if not name or not 1 <= len(number) <= 35 or writer.safe(number) != number:
+        return ""
+    return writer.segment("CTX", f"{name}{writer.component}{number}")
+
+
+def _notes(found: Sequence[Fault], writer: Writer, new: bool, context: str) -> Iterator[str]:
+    """Give AK3 and AK4 (IK3 and IK4) for the faults of segments and elements, with their `context` (CTX)."""
     segment_tag, element_tag = ("IK3", "IK4") if new else ("AK3", "AK4")
     last = None
     for fault in found:
@@ -93,11 +102,11 @@ def _notes(found: Sequence[Fault], writer: Writer, new: bool) -> Iterator[str]:
         code = meaning.x12_999 if new else meaning.x12
         place = (_tag(fault), str(min(fault.segment, 999_999)), fault.loop[:6] if new else fault.loop[:4])
         if meaning.level == "segment":
-            yield writer.segment(segment_tag, *place, code)
+            yield writer.segment(segment_tag, *place, code) + context
             last = None
             continue
         if place != last:
-            yield writer.segment(segment_tag, *place, "8")
+            yield writer.segment(segment_tag, *place, "8") + context
             last = place
         yield writer.segment(element_tag, _where(fault, writer), _number(fault), code, writer.safe(fault.value))
 

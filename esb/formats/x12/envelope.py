@@ -56,13 +56,17 @@ class Interchange:
 
 @dataclass(slots=True)
 class Verdict:
-    """What became of one transaction set: accepted `A`, accepted with errors noted `E`, rejected `R`."""
+    """What became of one transaction set: accepted `A`, accepted with errors noted `E`, rejected `R`.
+
+    `business` = where the number of the document stands and what it is (`BEG03`, `4500012345`); empty = not known.
+    """
 
     set: str
     number: str
     code: str
     faults: list[Fault]
     guide: str = ""
+    business: tuple[str, str] = ("", "")
 
 
 @dataclass(slots=True)

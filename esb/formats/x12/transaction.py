@@ -7,6 +7,7 @@ from typing import Any
 
 from esb.edge import Part
 from esb.formats.edi.control import printable
+from esb.formats.edi.grammar import Use
 from esb.formats.edi.ongoing import Ongoing
 from esb.formats.edi.walker import Walk
 from esb.formats.x12.envelope import Group, Interchange, Verdict
@@ -23,7 +24,8 @@ class Transaction:
     """An open transaction set: what its header says of it, and what it becomes."""
 
     __slots__ = (
-        "_decode", "_group", "_interchange", "_ongoing", "_options", "guide", "name", "number", "unit", "walk",
+        "_begins", "_decode", "_group", "_interchange", "_ongoing", "_options", "guide", "name", "number", "unit",
+        "walk",
     )  # fmt: skip
     walk: Walk
     _ongoing: Ongoing
@@ -31,7 +33,7 @@ class Transaction:
     def __init__(self, options: Options, interchange: Interchange, group: Group, decode: Any) -> None:
         self._options, self._interchange, self._group, self._decode = options, interchange, group, decode
         self.unit = 0
-        self.name = self.number = self.guide = ""
+        self.name = self.number = self.guide = self._begins = ""
 
     def open(self, values: list[str], run: Run, index: int, begin: int) -> None:
         """Take the ST; `begin` = where it stands in the run's text."""
@@ -71,6 +73,8 @@ class Transaction:
 
     def run(self, run: Run, index: int, known: tuple[int, int]) -> tuple[int, tuple[int, int]]:
         """Take segments from `index`; return the first that is not its own, and where a known one begins."""
+        if not self._begins and self._options.acknowledge == "999":
+            self._begins = run.segments[index]
         return self._ongoing.run(run, index, known)
 
     def lines(self, headers: Mapping[str, str]) -> Iterator[Part]:
@@ -90,7 +94,24 @@ class Transaction:
         if walk.faults and any(fault.code == "set.number-bad" for fault in walk.faults):
             walk.faults = [fault for fault in walk.faults if fault.tag != "SE" or fault.code == "set.count"]
         code = self._ongoing.close(proper)
-        return Verdict(self.name, self.number, code, walk.faults, self.guide)
+        business = self._business() if code != "A" and self._begins else ("", "")
+        return Verdict(self.name, self.number, code, walk.faults, self.guide, business)
+
+    def _business(self) -> tuple[str, str]:
+        """Return where the first segment says the number of the document, and the number."""
+        machine, mark = self._group.machines.get(self.name), self._interchange.marks.element
+        first = next(iter(machine.guide.body), None) if machine is not None else None
+        if not isinstance(first, Use) or not self._begins.startswith(first.tag + mark):
+            return "", ""
+        places: dict[str, int] = {}
+        position = 1
+        for item in first.segment.items:
+            if item.name == "shipment" or (item.name == "number" and item.must):
+                places[item.name] = position
+            position += 2 * item.pairs or 1
+        place = places.get("number") or places.get("shipment", 0)
+        values = self._begins.split(mark)
+        return (f"{first.tag}{place:02d}", at(values, place).strip()) if place else ("", "")
 
     def part(self, verdict: Verdict, headers: Mapping[str, str]) -> Part | None:
         """Return what it becomes: a document, an exception with its bytes, or nothing.
