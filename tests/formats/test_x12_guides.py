@@ -17,7 +17,7 @@ from esb.formats.edi.grammar import Child, Composite, Element, Guide, Item, Loop
 from esb.formats.x12.library import VERSIONS, dictionary, shipped, standard
 from esb.reading import read as read_yaml
 from esb.testing.edi_documents import document as made_document
-from esb.testing.edi_kit import answers, documents, read
+from esb.testing.edi_kit import answers, documents, interchange, order, read
 
 GUIDES = Path(__file__).parent.parent.parent / "esb" / "formats" / "x12" / "guides"
 FIXTURES = Path(__file__).parent.parent / "fixtures" / "x12"
@@ -154,6 +154,53 @@ def test_a_sample_of_a_distributors_day_reads_without_a_word(name: str):
     assert [part.error for part in parts if part.error] == []
     assert {document["transaction"]["set"] for document in documents(parts)} == {name}
     assert any(segment.startswith("AK9*A*") for ack in answers(parts) for segment in ack)
+
+
+PLACES = {
+    "850": (
+        "BEG*00*SA*P1**20261121", "AMT*1*5", "FA1*DF", "FA2*A*1", "LM*DF", "LQ*0*A", "SPI*ZZ", "N1*ST*X", "G61*IC*A",
+        "MSG*A", "CB1*A", "LDT*AF*1*DA", "ADV*VI*TF", "MTX*ZZZ*A", "PO1*1*5*EA*2", "QTY*01*5", "PKG*F*01***A",
+        "MEA*PD*WT*5*LB", "LS*LDT", "LDT*AF*1*DA", "LM*DF", "LQ*0*A", "LE*LDT", "N1*ST*X", "LDT*AF*1*DA", "MAN*CP*1",
+        "QTY*01*5", "SLN*1**I*1*EA*2*PE", "ADV*VI*TF", "CTP**RES*2", "PAM*01*5", "PO4*1", "TAX*1", "N9*ZZ*A", "MSG*A",
+        "SAC*N**VI*TC10", "CUR*BY*USD", "QTY*01*5", "N1*ST*X", "AMT*1*5", "REF*ZZ*1", "LM*DF", "LQ*0*A", "CTT*1",
+    ),
+    "855": (
+        "BAK*00*AD*P1*20261121", "CSH*N", "TXI*ST*5", "CTB*OR*A", "N1*ST*X", "MSG*A", "ADV*VI*TF", "MTX*ZZZ*A",
+        "PO1*1*5*EA*2", "CTP**RES*2", "LDT*AF*1*DA", "TD1**1", "ACK*IA*5*EA", "DTM*067*20261121", "MAN*CP*1",
+        "AMT*1*5", "CTB*OR*A", "TXI*ST*5", "QTY*01*5", "PKG*F*01***A", "MEA*PD*WT*5*LB", "SCH*5*EA***067*20261121",
+        "N9*ZZ*A", "N1*ST*X", "QTY*01*5", "PKG*F*01***A", "SLN*1**I*1*EA*2*PE", "CTP**RES*2", "PAM*01*5", "ACK*IA*5*EA",
+        "SAC*N**VI*TC10", "CUR*BY*USD", "PO4*1", "TAX*1", "ADV*VI*TF", "QTY*01*5", "N9*ZZ*A", "MSG*A", "CTT*1",
+    ),
+    "856": (
+        "BSN*00*S1*20261121*1200", "HL*1**S", "PER*IC*A", "LH1*EA*1", "LH2*3", "LH3*A*1", "LFH*GEN*A", "LEP*A",
+        "LH4*A", "LHT*3", "LHR*ZZ*1", "PER*IC*A", "CLD*1*1", "REF*ZZ*1", "DTP*011*D8*20261121", "MAN*CP*1", "V1*A",
+        "R4*L", "DTM*011*20261121", "CTT*1",
+    ),
+    "810": (
+        "BIG*20261121*I1", "V1*A", "R4*L", "DTM*011*20261121", "IT1*1*5*EA*2", "LM*DF", "LQ*0*A", "V1*A", "R4*L",
+        "DTM*011*20261121", "FA1*DF", "FA2*A*1", "TDS*1000", "CTT*1",
+    ),
+}  # fmt: skip
+"""Segments of sets in places that the published tables give them, in their order."""
+
+
+@pytest.mark.parametrize("name", PLACES)
+def test_rare_segments_have_the_places_that_the_published_table_gives_them(name: str):
+    segments = [f"ST*{name}*0001", *PLACES[name], f"SE*{len(PLACES[name]) + 2}*0001"]
+    text = interchange("".join(f"{segment}~" for segment in segments), gs=GROUPS[name])
+
+    found = [finding for part in read(text, findings=1000) for finding in part.findings]
+
+    assert [finding.text for finding in found if finding.code.startswith(("seg.", "loop."))] == []
+
+
+@pytest.mark.parametrize(("version", "told"), [("004010", "el.too-many"), ("005010", "el.excluded")])
+def test_a_place_has_a_state_or_another_subdivision_since_there_is_one(version: str, told: str):
+    place = ("N4*Springfield*IL*62701", "N4*Springfield*IL*62701*US***IL")
+
+    parts = read(interchange(order("0001", place), version=version))
+
+    assert [finding.code for part in parts for finding in part.findings] == [told]
 
 
 def sample(name: str) -> Any:
