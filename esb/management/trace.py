@@ -46,7 +46,16 @@ async def find(store: Store, key: str, limit: int = 50, partner: str = "") -> li
     theirs = [record for record in records if partner in ("", record.partner)]
     origins = dict.fromkeys(record.correlation_id or record.message_id for record in theirs)
     traces = [await trace(store, origin) for origin in list(origins)[:limit]]
+    told = {found.identity for found in traces}
+    # A delivery that is told with a line of its own (it had bad documents) says nothing that its documents do not say.
+    traces = [found for found in traces if found.identity == key or not _documents(found) & told]
     return sorted(traces, key=lambda found: -(found.records[0].at if found.records else 0.0))
+
+
+def _documents(found: Trace) -> set[str]:
+    """Return the ids of the documents that were cut out of a delivery; none for what is a document itself."""
+    received = (record for record in found.records if record.kind == "received")
+    return {record.child for record in received if record.message_id == found.identity and record.child}
 
 
 async def trace(store: Store, identity: str) -> Trace:
@@ -70,7 +79,7 @@ async def one(store: Store, name: str) -> Trace:
     if found.records:
         return found
     begun = {record.message_id for record in await store.search(name, 200) if record.message_id.startswith(name)}
-    named = [await trace(store, identity) for identity in begun] or await find(store, name, MOST_NAMED)
+    named = [await trace(store, identity) for identity in begun] or await find(store, name, MOST_NAMED + 1)
     if len(named) == 1:
         return named[0]
     if not named:

@@ -161,6 +161,26 @@ async def test_find_gives_one_trace_a_document_newest_first(store: Store):
     assert await find(store, "N2") == []
 
 
+async def test_a_delivery_is_told_by_its_documents_and_by_itself_only_if_asked_for(store: Store):
+    whole = line("received", IN, 0.5, text="orders.json: 2 documents, 1 bad", correlation_id=IN)
+    cut = line("received", IN, 0.6, text="orders.json", child=NEWS, correlation_id=NEWS)
+    await store.append([whole, cut, line("dead", NEWS, 0.7, place="intake/in", correlation_id=NEWS), SENT[0]])
+
+    assert {found.identity for found in await find(store, "orders.json")} == {NEWS, DOC}
+    assert IN in {found.identity for found in await find(store, IN)}
+
+
+async def test_what_could_not_be_read_is_looked_at_first(store: Store):
+    await store.append([SENT[0], line("dead", DOC, 2.0, place="intake/in", text="is a quote missing?")])
+    parked = row(DOC, place="intake/in", origin="route/orders", reason="is a quote missing?", failure_class="invalid")
+    await store.park([parked])
+
+    found = await trace(store, DOC)
+
+    told = "It stopped at intake/in: is a quote missing? desk must act (esb dead show"
+    assert found.sentence.startswith(told)
+
+
 async def test_one_names_one_message_or_says_why_not(store: Store):
     other = line("received", "e" * 32, 5.0, text="later.json", child="f" * 32, keys=(KEY,), correlation_id="f" * 32)
     await store.append([*SENT, other])
