@@ -16,6 +16,7 @@ from esb.management.exceptions import Decision, Desk
 from esb.management.trace import trace
 from esb.message import Message
 from esb.runtime.batching import Batcher
+from esb.testing.cutting import Cut, Cutting
 from esb.trading import FiledFilter
 
 FILES = {
@@ -169,33 +170,7 @@ async def test_a_batcher_closes_by_itself_and_a_stop_is_quick(rigged: Any):
     assert list(await waiting(rig.bus.store)) == []
 
 
-class Cut(Exception):
-    """The process was killed here."""
-
-
-class Cutting:
-    """Stands before a store or a channel, and kills at one of its calls: before it, or behind it."""
-
-    def __init__(self, inner: Any, fuse: list[int]) -> None:
-        self._inner, self._fuse = inner, fuse
-
-    def __getattr__(self, name: str) -> Any:
-        inner = getattr(self._inner, name)
-        if name not in {"collect", "gather", "take", "put", "get", "close_batch", "outbox", "publish", "sent"}:
-            return inner
-
-        async def call(*words: Any) -> Any:
-            self._burn()
-            result = await inner(*words)
-            self._burn()
-            return result
-
-        return call
-
-    def _burn(self) -> None:
-        self._fuse[0] -= 1
-        if self._fuse[0] == 0:
-            raise Cut
+CALLS = ("collect", "gather", "take", "put", "get", "close_batch", "outbox", "publish", "sent")
 
 
 async def test_a_kill_at_any_point_of_closing_loses_nothing_and_sends_nothing_twice(rigged: Any):
@@ -205,7 +180,7 @@ async def test_a_kill_at_any_point_of_closing_loses_nothing_and_sends_nothing_tw
         point += 1
         await given(rig, invoice(f"A{point}"), invoice(f"B{point}"), invoice(f"C{point}"), first=10 * point)
         fuse = [point]
-        rig.bus = replace(whole, store=Cutting(whole.store, fuse), channel=Cutting(whole.channel, fuse))
+        rig.bus = replace(whole, store=Cutting(whole.store, fuse, CALLS), channel=Cutting(whole.channel, fuse, CALLS))
         with contextlib.suppress(Cut, EsbError):
             await close(rig)
         rig.bus = whole

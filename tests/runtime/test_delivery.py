@@ -33,6 +33,18 @@ async def delayed(rig: Any) -> int:
     return found
 
 
+async def calls_until_open(rig: Any) -> int:
+    """Deliver until the breaker opens; return how often the sink was called, whose failures are a hundred."""
+    deliverer = rig.deliverer()
+    running = asyncio.create_task(deliverer.run())
+    while deliverer.breaker.state != "open":
+        await asyncio.sleep(0.01)
+    calls = 100 - len(rig.sink.fails)
+    await deliverer.stop()
+    await running
+    return calls
+
+
 async def test_a_delivery_is_noted_as_done_and_told(rigged: Any):
     rig = await rigged()
     (packet,) = await arrived(rig)
@@ -164,13 +176,7 @@ async def test_a_receiver_that_keeps_failing_is_left_alone_for_a_while(rigged: A
     rig = await rigged({"endpoints/erp.yaml": KEYED})
     rig.sink.fails = [EndpointError("away") for _ in range(100)]
     await arrived(rig, 12)
-    deliverer = rig.deliverer()
-    running = asyncio.create_task(deliverer.run())
-    while deliverer.breaker.state != "open":
-        await asyncio.sleep(0.01)
-    calls = 100 - len(rig.sink.fails)
-    await deliverer.stop()
-    await running
+    calls = await calls_until_open(rig)
 
     assert 10 <= calls <= 12
 
@@ -194,13 +200,7 @@ async def test_a_receiver_that_turns_ten_in_a_row_away_is_asked_slowly(rigged: A
     rig = await rigged({"endpoints/erp.yaml": KEYED})
     rig.sink.fails = [RejectedError("401: the token has ended", to_any=True) for _ in range(100)]
     await arrived(rig, 40)
-    deliverer = rig.deliverer()
-    running = asyncio.create_task(deliverer.run())
-    while deliverer.breaker.state != "open":
-        await asyncio.sleep(0.01)
-    calls = 100 - len(rig.sink.fails)
-    await deliverer.stop()
-    await running
+    calls = await calls_until_open(rig)
 
     assert 10 <= calls <= 10 + 16
     assert (await rig.bus.channel.depth(["delivery/erp"]))["delivery/erp"].ready >= 14

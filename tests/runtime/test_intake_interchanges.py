@@ -12,6 +12,7 @@ import pytest
 from esb.envelope import unpack
 from esb.errors import ChannelError, EsbError, StoreError
 from esb.message import derive
+from esb.testing.cutting import Cut, Cutting
 from esb.testing.edi_kit import interchange, order
 from esb.testing.sandbox.documents import Line, Order, edifact
 
@@ -135,33 +136,7 @@ async def test_numbers_that_derive_ask_no_store(rigged: Any):
     assert list(await rig.bus.store.counters()) == []
 
 
-class Cut(Exception):
-    """The process was killed here."""
-
-
-class Cutting:
-    """Stands before a store or a channel, and kills at one of its calls: before it, or behind it."""
-
-    def __init__(self, inner: Any, fuse: list[int]) -> None:
-        self._inner, self._fuse = inner, fuse
-
-    def __getattr__(self, name: str) -> Any:
-        given = getattr(self._inner, name)
-        if name not in {"reserve", "advance", "meet", "finish", "take", "file", "put", "publish", "filed"}:
-            return given
-
-        async def call(*words: Any) -> Any:
-            self._burn()
-            result = await given(*words)
-            self._burn()
-            return result
-
-        return call
-
-    def _burn(self) -> None:
-        self._fuse[0] -= 1
-        if self._fuse[0] == 0:
-            raise Cut
+CALLS = ("reserve", "advance", "meet", "finish", "take", "file", "put", "publish", "filed")
 
 
 @pytest.mark.parametrize("brings", ["the same file", "another post"])
@@ -172,7 +147,7 @@ async def test_a_kill_at_any_point_loses_nothing_doubles_nothing_and_skips_no_nu
         point += 1
         number, fuse = 1000 + point, [point]
         raw = numbered(TWO, number) + numbered(TWO, 5000 + point)
-        rig.bus = replace(whole, store=Cutting(whole.store, fuse), channel=Cutting(whole.channel, fuse))
+        rig.bus = replace(whole, store=Cutting(whole.store, fuse, CALLS), channel=Cutting(whole.channel, fuse, CALLS))
         with contextlib.suppress(Cut, EsbError):
             await rig.take(raw, key=f"first {point}")
         cut, rig.bus = fuse[0] <= 0, whole
@@ -199,7 +174,7 @@ async def test_a_store_that_is_away_takes_nothing_in(rigged: Any):
         def _burn(self) -> None:
             raise StoreError("away")
 
-    rig.bus = replace(whole, store=Away(whole.store, [1]))
+    rig.bus = replace(whole, store=Away(whole.store, [1], CALLS))
     with pytest.raises((StoreError, ChannelError)):
         await rig.take(TWO, key="one")
 
