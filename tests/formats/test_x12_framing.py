@@ -143,13 +143,16 @@ def test_the_number_of_a_set_is_compared_as_text_and_blanks_behind_it_are_nothin
     assert codes(read(interchange(order("0001", ("SE*11*0001", "SE*11*1"))))) == ["set.number"]
 
 
-def test_a_group_number_that_comes_twice_is_named():
-    one = interchange(order("0001"))
+@pytest.mark.parametrize(
+    ("version", "kind", "code"), [("004010", "997", "6"), ("005010", "997", "19"), ("005010", "999", "19")]
+)
+def test_a_group_number_that_comes_twice_is_named(version: str, kind: str, code: str):
+    one = interchange(order("0001"), version=version)
     group = one[one.index("GS*") : one.index("IEA*")]
 
-    parts = read(one.replace("IEA*1*", f"{group}IEA*2*"))
+    parts = read(one.replace("IEA*1*", f"{group}IEA*2*"), acknowledge=kind)
 
-    assert codes(parts) == ["grp.duplicate"] and "AK9*E*1*1*1*6" in answers(parts)[1]
+    assert codes(parts) == ["grp.duplicate"] and f"AK9*E*1*1*1*{code}" in answers(parts)[1]
 
 
 def test_trailing_separators_and_empty_segments():

@@ -156,7 +156,7 @@ def acknowledgment(interchange: Interchange, group: Group, kind: str) -> Part:
             "latin-1"
         ),
         answer.getvalue(),
-        _verdict(group, writer).encode("latin-1"),
+        _verdict(group, writer, own).encode("latin-1"),
     ]
     answer.close()
     count = sum(part.count(interchange.marks.terminator.encode("latin-1")) for part in body) + 1
@@ -253,9 +253,14 @@ def _iea(writer: Writer, number: str, groups: str = "1") -> str:
     return writer.segment("IEA", groups, number)
 
 
-def _verdict(group: Group, writer: Writer) -> str:
-    """Return AK9: A all accepted, E with errors noted, P some rejected, R all rejected; AK905 says why of the group."""
-    codes = list(dict.fromkeys(MEANINGS[fault.code].x12 for fault in group.faults if fault.code in MEANINGS))
+def _verdict(group: Group, writer: Writer, version: str) -> str:
+    """Return AK9: A all accepted, E with errors noted, P some rejected, R all rejected; AK905 says why of the group.
+
+    `version` is the acknowledgment's own: a number that is not unique has a code since 005010.
+    """
+    known = [fault.code for fault in group.faults if fault.code in MEANINGS]
+    later = version >= _FIRST_999
+    codes = list(dict.fromkeys("19" if later and code == "grp.duplicate" else MEANINGS[code].x12 for code in known))
     accepted = 0 if group.refused or not group.known else group.accepted
     if group.refused or (group.received and not accepted):
         code = "R"
