@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from random import Random
@@ -33,6 +34,18 @@ def count(guide: Guide, made: dict[str, Any]) -> None:
         into, _, name = check.equals.partition(".")
         if check.count and name in made.get(into, ()):
             made[into][name] = counted(made, check)
+
+
+def disturbed(values: Sequence[str], texts: Sequence[str], chance: Random) -> list[str]:
+    """Return the elements of a segment with up to two of them changed or put in between, of these texts."""
+    made = list(values)
+    for _ in range(chance.randint(0, 2)):
+        at = chance.randint(0, len(made))
+        if chance.random() < 0.5 and at < len(made):
+            made[at] = chance.choice(texts)
+        else:
+            made[at:at] = [chance.choice(texts)]
+    return made
 
 
 class Maker:

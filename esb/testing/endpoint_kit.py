@@ -214,6 +214,25 @@ def order(number: int, body: bytes = b"") -> Message:
 
 
 @asynccontextmanager
+async def serving_by_hand(
+    behave: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]],
+) -> AsyncIterator[int]:
+    """Serve connections as a broken server would and lend the port; each is closed when `behave` returns."""
+
+    async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await behave(reader, writer)
+        finally:
+            writer.close()
+
+    server = await asyncio.start_server(handle, "127.0.0.1", 0)
+    try:
+        yield server.sockets[0].getsockname()[1]
+    finally:
+        server.close()
+
+
+@asynccontextmanager
 async def serving(app: Any, port: int = 0) -> AsyncIterator[int]:
     """Serve an ASGI application on loopback and lend its port (a free one unless given); it stops at the end."""
     with socket.socket() as listening:

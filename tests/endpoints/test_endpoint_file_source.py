@@ -3,13 +3,14 @@ import errno
 import os
 
 import pytest
+from inbox_kit import DroppedFiles, grow_while_read
 
 from esb.endpoints.file import FileEndpoint
 from esb.errors import EndpointError, FormatError
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld, raised, until
 
 
-class Inbox:
+class Inbox(DroppedFiles):
     """A directory with a file source that looks again as soon as the clock is asked to sleep."""
 
     def __init__(self, folder, **options):
@@ -22,23 +23,8 @@ class Inbox:
             {"type": "file", "directory": "in", "poll": "100ms", "ready": ready, **options}
         )
 
-    def put(self, name, text="content"):
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
     async def run(self, once=True):
         await self.spec.source("inbox", self.world).run(self.intake, once)
-
-    def names(self):
-        return sorted(taken.receipt.name for taken in self.intake.taken)
-
-    def left(self, folder="."):
-        return sorted(path.name for path in (self.folder / folder).iterdir() if path.is_file())
-
-    def told(self, event):
-        return [fields for _, name, fields in self.world.log.kept if name == event]
 
 
 async def test_a_taken_file_stands_in_done_and_its_key_tells_path_size_and_time(tmp_path):
@@ -124,19 +110,8 @@ async def test_a_run_that_ends_does_not_wait_for_a_file_that_keeps_growing(tmp_p
 
 async def test_a_file_that_changes_while_it_is_read_is_put_back_and_taken_whole_later(tmp_path):
     inbox = Inbox(tmp_path)
-    inbox.put("a.edi", "half")
-    claimed = inbox.folder / ".esb-claims/inbox/files/a.edi"
 
-    def write_more(receipt):
-        inbox.intake.failing = lambda receipt: None
-        with claimed.open("a") as file:
-            file.write(" and the rest")
-
-    inbox.intake.failing = write_more
-    run = asyncio.ensure_future(inbox.run(once=False))
-    await until((inbox.folder / "done/a.edi").exists)
-    run.cancel()
-    await asyncio.wait([run])
+    await grow_while_read(inbox, "half", " and the rest")
 
     assert inbox.intake.taken[-1].body == b"half and the rest"
     assert "file.unstable" in inbox.world.log.events()

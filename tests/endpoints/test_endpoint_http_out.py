@@ -22,7 +22,7 @@ from esb.errors import (
     UnknownOutcomeError,
 )
 from esb.message import Message
-from esb.testing.endpoint_kit import TestWorld, order, raised, serving, until
+from esb.testing.endpoint_kit import TestWorld, order, raised, serving, serving_by_hand, until
 
 SECRETS = {"secret://env/TOKEN": "s3cr3t-token", "secret://env/PW": "p:w"}
 
@@ -144,23 +144,6 @@ async def test_a_receiver_that_never_answers_leaves_the_outcome_unknown(tmp_path
     assert "may have been applied" in str(error)
 
 
-@asynccontextmanager
-async def raw_server(behave):
-    """Serve connections by hand; `behave(reader, writer)` plays a broken server."""
-
-    async def handle(reader, writer):
-        try:
-            await behave(reader, writer)
-        finally:
-            writer.close()
-
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-
-
 def sink_to(folder, url, **options):
     return HttpOut.model_validate({"type": "http_out", "url": url, **options}).sink("erp", TestWorld(folder, SECRETS))
 
@@ -169,7 +152,7 @@ async def test_a_server_that_hangs_up_after_the_request_leaves_the_outcome_unkno
     async def hang_up(reader, writer):
         await reader.readuntil(b"\r\n\r\n")
 
-    async with raw_server(hang_up) as port:
+    async with serving_by_hand(hang_up) as port:
         sink = sink_to(tmp_path, f"http://127.0.0.1:{port}/", timeout="5s")
         error = await raised(sink.deliver(order(1), "k"), EndpointError)
         asked = await raised(sink.ask({"method": "GET", "path": "/x"}), EndpointError)
@@ -185,7 +168,7 @@ async def test_a_server_that_speaks_something_else_leaves_the_outcome_unknown(tm
         writer.write(b"220 smtp.example ESMTP\r\n")
         await writer.drain()
 
-    async with raw_server(babble) as port:
+    async with serving_by_hand(babble) as port:
         sink = sink_to(tmp_path, f"http://127.0.0.1:{port}/", timeout="5s")
         error = await raised(sink.deliver(order(1), "k"), EndpointError)
         await sink.close()
@@ -202,7 +185,7 @@ async def test_an_endless_answer_is_cut_and_its_status_counts(tmp_path):
             writer.write(b"10000\r\n" + b"x" * 65536 + b"\r\n")
             await writer.drain()
 
-    async with raw_server(endless) as port:
+    async with serving_by_hand(endless) as port:
         sink = sink_to(tmp_path, f"http://127.0.0.1:{port}/", timeout="20s")
         done = await sink.deliver(order(1), "k")
         asked = await raised(sink.ask({"method": "GET", "path": "/x"}), RejectedError)
@@ -219,7 +202,7 @@ async def test_an_answer_that_breaks_off_after_its_status_still_counts(tmp_path)
         writer.write(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
         await writer.drain()
 
-    async with raw_server(break_off) as port:
+    async with serving_by_hand(break_off) as port:
         sink = sink_to(tmp_path, f"http://127.0.0.1:{port}/", timeout="5s")
         done = await sink.deliver(order(1), "k")
         await sink.close()
@@ -247,7 +230,7 @@ async def test_a_certificate_that_cannot_be_trusted_sends_nothing(tmp_path):
         await reader.read(100)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
 
-    async with raw_server(plain) as port:
+    async with serving_by_hand(plain) as port:
         sink = sink_to(tmp_path, f"https://127.0.0.1:{port}/", timeout="5s")
         error = await raised(sink.deliver(order(1), "k"), EndpointError)
         await sink.close()
@@ -267,7 +250,7 @@ async def test_never_repeated_effects_get_a_connection_each(tmp_path):
                 await writer.drain()
 
     counts = []
-    async with raw_server(count) as port:
+    async with serving_by_hand(count) as port:
         for effect in ({}, {"effect": {"never_repeat": True}}):
             connections.clear()
             sink = sink_to(tmp_path, f"http://127.0.0.1:{port}/", timeout="5s", **effect)

@@ -15,7 +15,7 @@ from esb.app.process import Process, serve
 from esb.endpoints.http_out import HttpOut
 from esb.errors import EndpointError, UnknownOutcomeError
 from esb.settings import Settings
-from esb.testing.endpoint_kit import Lines, TestWorld, order, raised, serving, until
+from esb.testing.endpoint_kit import Lines, TestWorld, order, raised, serving, serving_by_hand, until
 from esb.testing.tcp_proxy import TcpProxy
 
 ENDPOINT = "type: http_out\nurl: http://127.0.0.1:{port}/{name}\ntimeout: 2s\neffect: {{ idempotency_key: x }}\n"
@@ -149,19 +149,13 @@ async def test_a_lost_credential_makes_exceptions_of_few_and_the_rest_go_on_when
 async def answering(head, body):
     """Serve one answer by hand: `head`, then whatever `body(writer)` writes."""
 
-    async def handle(reader, writer):
-        try:
-            await reader.readuntil(b"\r\n\r\n")
-            writer.write(head)
-            await body(writer)
-        finally:
-            writer.close()
+    async def answer(reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        await body(writer)
 
-    server = await asyncio.start_server(handle, "127.0.0.1", 0)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
+    async with serving_by_hand(answer) as port:
+        yield port
 
 
 def sink_to(folder, port, **options):

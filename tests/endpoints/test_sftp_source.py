@@ -5,6 +5,7 @@ import os
 import signal
 
 import pytest
+from inbox_kit import DroppedFiles, grow_while_read
 
 from esb.endpoints.sftp import SftpEndpoint
 from esb.errors import EndpointError, FormatError
@@ -19,7 +20,7 @@ def server():
         yield server
 
 
-class Inbox:
+class Inbox(DroppedFiles):
     """A folder at the server with a source that looks again as soon as the clock is asked to sleep."""
 
     def __init__(self, server, folder, **options):
@@ -31,24 +32,9 @@ class Inbox:
         self.intake = RecordingIntake()
         self.options = {"poll": "50ms", "timeout": "5s", "ready": {"unchanged_for": "0s"}, **options}
 
-    def put(self, name, text="content"):
-        path = self.folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text)
-        return path
-
     async def run(self, once=True):
         spec = SftpEndpoint.model_validate(self.server.endpoint(self.directory, **self.options))
         await spec.source("inbox", self.world).run(self.intake, once)
-
-    def names(self):
-        return sorted(taken.receipt.name for taken in self.intake.taken)
-
-    def left(self, folder="."):
-        return sorted(path.name for path in (self.folder / folder).iterdir() if path.is_file())
-
-    def told(self, event):
-        return [fields for _, name, fields in self.world.log.kept if name == event]
 
 
 async def test_a_taken_file_stands_in_done_and_its_key_tells_path_size_and_time(server, tmp_path):
@@ -84,6 +70,7 @@ async def test_files_may_go_to_folders_elsewhere_at_the_server(server, tmp_path)
 
     run = asyncio.ensure_future(inbox.run(once=False))
     await until((inbox.folder.parent / "bad/empty.edi.error.txt").exists)
+    await until((inbox.folder.parent / "bad/empty.edi").exists)
     await until((elsewhere / "a.edi").exists)
     run.cancel()
     await asyncio.wait([run])
@@ -210,19 +197,8 @@ class uploading:  # noqa: N801
 
 async def test_a_file_that_changes_while_it_is_read_is_put_back_and_taken_whole_later(server, tmp_path):
     inbox = Inbox(server, tmp_path)
-    inbox.put("a.edi", "half")
-    claimed = inbox.folder / ".esb-claims/inbox/files/a.edi"
 
-    def write_more(receipt):
-        inbox.intake.failing = lambda receipt: None
-        with claimed.open("a") as file:
-            file.write(" and the rest")
-
-    inbox.intake.failing = write_more
-    run = asyncio.ensure_future(inbox.run(once=False))
-    await until((inbox.folder / "done/a.edi").exists)
-    run.cancel()
-    await asyncio.wait([run])
+    await grow_while_read(inbox, "half", " and the rest")
 
     assert inbox.intake.taken[-1].body == b"half and the rest"
     assert "file.unstable" in inbox.world.log.events()

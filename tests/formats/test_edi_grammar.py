@@ -15,7 +15,7 @@ from esb.formats.edi.patterns import Marks, acceptor
 from esb.formats.edi.segment_writer import SegmentWriter
 from esb.formats.edi.values import fault_of, reader, write
 from esb.formats.x12.library import VERSIONS, dictionary
-from esb.testing.edi_documents import Maker
+from esb.testing.edi_documents import Maker, disturbed
 
 MARKS = Marks("*", ">", "^", "~")
 TEXTS = ("", "", "A", "AB", "12", "-5", "1.5", ".5", "5.", "+1", "20261121", "20261331", "1430", "9999", "X" * 90,
@@ -32,12 +32,7 @@ def test_what_is_accepted_has_no_flaw_and_what_has_no_flaw_is_accepted(version: 
         writer = SegmentWriter(segment, MARKS, lambda text: text)
         for _ in range(150):
             values = writer.text(maker.fields(segment.items, segment.notes), "$", {}).split("*")[1:]
-            for _ in range(chance.randint(0, 2)):
-                at = chance.randint(0, len(values))
-                if chance.random() < 0.5 and at < len(values):
-                    values[at] = chance.choice(TEXTS)
-                else:
-                    values[at:at] = [chance.choice(TEXTS)]
+            values = disturbed(values, TEXTS, chance)
             text = "*".join([tag, *values])
 
             found = list(flaws(segment, values, MARKS))

@@ -10,6 +10,7 @@ from esb.formats.edi.diagnosis import flaws
 from esb.formats.edi.patterns import RELEASED, Marks, acceptor
 from esb.formats.edi.segment_writer import SegmentWriter
 from esb.formats.edifact.library import SYNTAXES, VERSIONS, dictionary
+from esb.testing.edi_documents import disturbed
 from esb.testing.edifact_documents import MessageMaker
 
 TEXTS = ("", "", "A", "AB", "12", "-5", "1.5", ".5", "5.", "1,5", "20261121", "X" * 90, "a:b", ":", "a:b:c:d:e:f:g",
@@ -29,12 +30,7 @@ def test_what_is_accepted_has_no_flaw_and_what_has_no_flaw_is_accepted(version: 
         writer = SegmentWriter(segment, marks, lambda text: text.translate(released))
         for _ in range(60):
             values = writer.text(maker.fields(segment.items, segment.notes), "$", {}).split("+")[1:]
-            for _ in range(chance.randint(0, 2)):
-                at = chance.randint(0, len(values))
-                if chance.random() < 0.5 and at < len(values):
-                    values[at] = chance.choice(TEXTS)
-                else:
-                    values[at:at] = [chance.choice(TEXTS)]
+            values = disturbed(values, TEXTS, chance)
             text = "+".join([tag, *values])
 
             found = list(flaws(segment, values, marks))

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,17 +11,8 @@ from esb.management.api import Api
 from esb.management.metrics import Metrics
 from esb.ports import Store
 from esb.records import IntakeKey, Record
-from esb.stores import open_store
 
 ID = "a" * 32
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = open_store(f"sqlite:{tmp_path}/store.db")
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 async def fine() -> str:

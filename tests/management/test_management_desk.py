@@ -1,9 +1,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -15,18 +13,9 @@ from esb.message import BusinessKey, Message
 from esb.ports import Store
 from esb.records import KeyClaim, LedgerEntry, LedgerKey, Parked, ParkedFilter
 from esb.runtime.clock import SystemClock
-from esb.stores import open_store
 
 ID = "a" * 32
 ME = Decision("me", "because")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = open_store(f"sqlite:{tmp_path}/store.db")
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 @pytest.fixture

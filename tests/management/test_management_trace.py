@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,18 +11,9 @@ from esb.management.trace import find, is_moving, one, trace
 from esb.message import BusinessKey, Message
 from esb.ports import Store
 from esb.records import Parked, Record
-from esb.stores import open_store
 
 IN, DOC, OUT, NEWS = ("a" * 32, "b" * 32, "c" * 32, "d" * 32)
 KEY = BusinessKey("order", "N1", "acme")
-
-
-@pytest.fixture
-async def store(tmp_path: Path) -> AsyncIterator[Store]:
-    opened = open_store(f"sqlite:{tmp_path}/store.db")
-    await opened.open()
-    yield opened
-    await opened.close()
 
 
 def line(kind: str, message: str, at: float, **fields: Any) -> Record:
