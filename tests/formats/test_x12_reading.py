@@ -9,7 +9,9 @@ import pytest
 
 from esb.errors import DefinitionError
 from esb.formats import X12
+from esb.formats.x12.reader import X12Reader
 from esb.testing.edi_kit import ISA, answers, codes, documents, interchange, order, read
+from esb.testing.edi_parts import parts_of
 
 SAMPLE = Path(__file__).parent.parent / "fixtures" / "x12" / "850.edi"
 
@@ -327,3 +329,13 @@ def test_a_mistake_in_a_guide_is_said_with_its_place(guide: bytes, error: str):
 def test_a_guide_that_does_not_exist_is_a_definition_error(guide: str):
     with pytest.raises(DefinitionError):
         X12(guide=guide).build({})
+
+
+def test_a_partner_who_never_counts_is_read_where_duplicates_are_tolerated():
+    reader = X12(tolerate=["ich.duplicate"]).build({}).reader()
+    assert isinstance(reader, X12Reader)
+    reader.met(["other"])
+
+    parts = parts_of(reader, interchange(order()), 100)
+
+    assert len(documents(parts)) == 1 and codes(parts) == ["ich.duplicate"]

@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from msgspec import Struct
 
+from esb.edge import Part
+from esb.formats.edi.control import printable
+from esb.formats.edi.faults import Fault
 from esb.formats.edi.patterns import Marks
+from esb.formats.edifact.envelope import Group, Interchange, Verdict, at
+from esb.formats.edifact.refusals import WORDS
 from esb.formats.edifact.service import FILLER, shield
 
 _KEPT = 4096
@@ -93,3 +99,36 @@ class Packet:
         text = (self._header + marks.terminator + ("" if large else held[:close]))[: None if data else _KEPT]
         self.done = Package(self._uno, unp, data, text, end + self._dropped, *self._place, fault)
         self.back = held[close:]
+
+
+def settled(
+    package: Package, interchange: Interchange, group: Group | None, headers: Mapping[str, str]
+) -> tuple[Verdict, Part]:
+    """Return what becomes of an object: its bytes, or an exception if its length or its trailer is wrong."""
+    marks = interchange.marks
+    number = at(package.uno, 0, marks)
+    faults = _faults(package, number, interchange, group)
+    findings = tuple(fault.finding() for fault in faults)
+    identifier = [at(package.uno, 1, marks, part) for part in (1, 2)]
+    verdict = Verdict(number, identifier, "R" if faults else "A", faults, package=number or "0")
+    error = WORDS.sentence(faults, 0, f"UNO {number[:20]}") if faults else ""
+    body = None if faults else package.data.encode("latin-1")
+    envelope = {**headers, "edi_set": "UNO", "edi_transaction": printable(number)}
+    return verdict, Part(body, package.text.encode("latin-1"), error, findings, envelope)
+
+
+def _faults(package: Package, number: str, interchange: Interchange, group: Group | None) -> list[Fault]:
+    """Return what is wrong with an object: what was seen when it was cut, or else with what its UNP says."""
+    place = package.offset, package.line
+    context = interchange.number, group.number if group is not None else "", number
+    if package.fault is not None:
+        return [Fault(*package.fault, "error", *place, *context, tag="UNO")]
+    said, closing = (at(package.unp, index, interchange.marks) for index in (0, 1))
+    faults = []
+    if said.strip() != str(package.size):
+        text = f"UNP01 says {said[:20] or 'nothing'} bytes, there are {package.size}"
+        faults.append(Fault("set.count", text, "error", *place, *context, tag="UNP", element=1))
+    if closing.strip() != number.strip():
+        text = f"UNP02 is {closing[:20]!r}, UNO01 is {number[:20]!r}"
+        faults.append(Fault("set.number", text, "error", *place, *context, tag="UNP", element=2))
+    return faults
