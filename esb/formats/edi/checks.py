@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from esb.formats.edi.grammar import Check
 from esb.formats.edi.paths import Lost, added, alternatives, path
-from esb.formats.edi.walker import Walk
+
+if TYPE_CHECKING:
+    from esb.formats.edi.walker import Walk
+
+Checker: TypeAlias = Callable[[dict[str, Any]], Sequence[str]]
+"""Document -> what is wrong with it, in words."""
 
 KINDS = ("count", "sum", "gtin", "sscc")
 """What a check may be; one of them says what is looked at."""
@@ -40,9 +45,9 @@ def read_check(given: Any) -> Check:
 
 def check(walk: Walk, document: dict[str, Any]) -> None:
     """Note a fault for each check of the guide that does not hold; a total that is absent is not checked."""
-    for rule in walk.machine.guide.checks:
+    for rule, wrong in walk.machine.checks:
         try:
-            for text in _wrong(rule, document):
+            for text in wrong(document):
                 walk.fault("set.check", f"{rule.id}: {text}", rule.severity, segment=0)
         except Lost:
             continue
@@ -53,25 +58,47 @@ def counted(document: Mapping[str, Any], rule: Check) -> int:
     return alternatives(rule.count)[0].count(document)
 
 
-def _wrong(rule: Check, document: dict[str, Any]) -> list[str]:
-    """Return what is wrong by a check, in words."""
+def compiled(rule: Check) -> Checker:
+    """Return what says in words what is wrong with a document by a check; its paths are looked up once."""
     if rule.gtin:
-        return _numbers(rule.gtin, document, _gtin_fault)
+        return lambda document: _numbers(rule.gtin, document, _gtin_fault)
     if rule.sscc:
-        return _numbers(rule.sscc, document, _sscc_fault)
-    totals = path(rule.equals).find(document)
-    said = number(totals[0]) if totals else None
-    if said is None:
-        return []
-    if rule.count:
-        counts = [one.count(document) for one in alternatives(rule.count)]
-        what = rule.count.partition(",")[0]
-        return [] if said in counts else [f"{what} are counted as {counts[0]}, {rule.equals} says {said}"]
-    values = [value for one in added(rule.sum) for value in one.find(document)]
-    numbers = [found for value in values if (found := number(value)) is not None]
-    if not numbers or len(numbers) < len(values) or (total := sum(numbers, Decimal(0))) == said:
-        return []
-    return [f"{rule.sum} add up to {total}, {rule.equals} says {said}"]
+        return lambda document: _numbers(rule.sscc, document, _sscc_fault)
+    total = path(rule.equals).find
+    compare = _counting(rule) if rule.count else _adding(rule)
+
+    def wrong(document: dict[str, Any]) -> Sequence[str]:
+        totals = total(document)
+        said = number(totals[0]) if totals else None
+        return () if said is None else compare(document, said)
+
+    return wrong
+
+
+def _counting(rule: Check) -> Callable[[dict[str, Any], Decimal | int], Sequence[str]]:
+    first, *others = alternatives(rule.count)
+    what = rule.count.partition(",")[0]
+
+    def compare(document: dict[str, Any], said: Decimal | int) -> Sequence[str]:
+        count = first.count(document)
+        if said == count or any(said == other.count(document) for other in others):
+            return ()
+        return (f"{what} are counted as {count}, {rule.equals} says {said}",)
+
+    return compare
+
+
+def _adding(rule: Check) -> Callable[[dict[str, Any], Decimal | int], Sequence[str]]:
+    summands = added(rule.sum)
+
+    def compare(document: dict[str, Any], said: Decimal | int) -> Sequence[str]:
+        values = [value for one in summands for value in one.find(document)]
+        numbers = [found for value in values if (found := number(value)) is not None]
+        if not numbers or len(numbers) < len(values) or (total := sum(numbers, Decimal(0))) == said:
+            return ()
+        return (f"{rule.sum} add up to {total}, {rule.equals} says {said}",)
+
+    return compare
 
 
 def _numbers(source: str, document: dict[str, Any], fault: Callable[[str], str]) -> list[str]:

@@ -22,7 +22,6 @@ from esb.formats.edi.machine import (
     PLAIN,
     REPEAT,
     TOO_MANY,
-    Detail,
     Machine,
     Place,
     Ring,
@@ -65,8 +64,8 @@ class Walk:
 
     __slots__ = (
         "_begin", "_bind", "_counts", "_decode", "_depths", "_index", "_known", "_levels", "_locate", "_owners",
-        "_repeats", "_scopes", "_state", "_stops", "_tolerate", "_turns", "_watching", "allowed", "context", "count",
-        "document", "failed", "faults", "limits", "machine", "over", "trailer", "units", "untold",
+        "_repeats", "_scopes", "_state", "_stops", "_turns", "_watching", "allowed", "context", "count", "document",
+        "failed", "faults", "limits", "machine", "over", "tolerate", "trailer", "units", "untold",
     )  # fmt: skip
 
     def __init__(
@@ -75,7 +74,6 @@ class Walk:
         known: frozenset[str],
         stops: frozenset[str],
         decode: Callable[[str], str],
-        tolerate: frozenset[str] = frozenset(),
         bind: bool = True,
         limits: Limits = Limits(),  # noqa: B008 - frozen
     ) -> None:
@@ -87,7 +85,7 @@ class Walk:
         self.count = 0
         self.trailer: list[str] = []
         self.document: dict[str, Any] = {}
-        self._known, self._stops, self._decode, self._tolerate = known, stops, decode, tolerate
+        self._known, self._stops, self._decode = known, stops, decode
         self._state: State = machine.start
         self._scopes: Scopes = [self.document] + [_NONE] * (machine.loops + 1)
         self._turns = [0] * (machine.loops + 1)
@@ -106,6 +104,8 @@ class Walk:
         self._begin: tuple[Locate, int] = (self._locate, 0)
         self.context = ("", "", "")
         """Control numbers of interchange, group and set."""
+        self.tolerate: frozenset[str] = frozenset()
+        """Codes of faults that are only warnings."""
         self.allowed: re.Pattern[str] | None = None
         """What the character set of the interchange takes; None = nothing is said of it."""
 
@@ -128,17 +128,20 @@ class Walk:
         self._locate, ahead, index = locate, self.count - start + 1, start
         for index in range(start, len(segments)):
             text = segments[index]
-            values = text.split(element) if binding else _NO_VALUES  # the accept path takes the text as it is
-            tag = values[0] if binding else text.partition(element)[0]
-            step = state[tag]
-            if step is None:
+            if binding:
+                values = text.split(element)
+                tag = values[0]
+            else:  # the accept path takes the text as it is
+                values, tag = _NO_VALUES, text.partition(element)[0]
+            way = state[tag]
+            if way is None:
                 if tag in self._stops:
                     break
                 self._index, self.count = index, index + ahead
                 ahead -= not self._lost(tag, state.place)
                 binding = self._bind
                 continue
-            accept, bind, state, how, detail = step
+            accept, bind, state, how, most, ring, parent, step = way
             if accept(text) is None:
                 self._index, self.count = index, index + ahead
                 values = self._refused(values or text.split(element), state.place, text)
@@ -147,18 +150,19 @@ class Walk:
                 repeats = 1
             elif how == REPEAT:
                 repeats += 1
-                if repeats > detail.most:
+                if repeats > most:
                     self._index, self.count = index, index + ahead
                     self._special(step, TOO_MANY, values)
                     binding = self._bind
             else:
                 if how == OPEN:
-                    ring, parent, most, _, _ = detail
                     turns[ring] += 1
-                    counts[ring] = counts[ring] + 1 if owners[ring] == turns[parent] else 1
-                    owners[ring] = turns[parent]
-                    if counts[ring] > most:
-                        how = TOO_MANY
+                    if owners[ring] != turns[parent]:
+                        owners[ring], counts[ring] = turns[parent], 1
+                    else:
+                        counts[ring] += 1
+                        if counts[ring] > most:
+                            how = TOO_MANY
                 if how != OPEN:
                     repeats, self._index, self.count = 1, index, index + ahead
                     place = self._special(step, how, values or text.split(element))
@@ -179,7 +183,8 @@ class Walk:
 
     def finish(self) -> dict[str, Any]:
         """Return the document, once all is over."""
-        self.document.pop(NODES, None)
+        if self._levels is not None:
+            self.document.pop(NODES, None)
         if self._watching is not None:
             # what is missing in a loop is known at its end, and stands where the loop begins
             self.faults.sort(key=lambda fault: fault.segment)
@@ -187,7 +192,7 @@ class Walk:
 
     def fault(self, code: str, text: str, severity: str = "error", line: int = 0, **detail: Any) -> None:
         """Note a fault at the current segment; a tolerated one is a warning. `line` = whose it is in a streamed set."""
-        if code in self._tolerate:
+        if code in self.tolerate:
             severity = "warning"
         if severity == "error":
             # values that are not what they should be cannot be bound, and a refused set has no document
@@ -226,9 +231,9 @@ class Walk:
 
     def _special(self, step: Step, how: int, values: list[str]) -> Place:
         """Take a step that is more than the next segment; return the place it leads to."""
-        place = step.detail.place
+        place = step.place
         if how in (MISSING, CUT):
-            for gone in step.detail.missing:
+            for gone in step.missing:
                 name = gone.name if isinstance(gone, Ring) else gone.ring.name
                 line = self._line(gone.ring if isinstance(gone, Place) else gone)
                 text = f"{gone.tag} is missing before {place.tag}"
@@ -242,24 +247,24 @@ class Walk:
                 self._bind = bound and not self.failed
             how = place.how
             if how == OPEN:
-                how = self._turn(step.detail)
+                how = self._turn(place, step.most)
         if how == TOO_MANY:
-            most = step.detail.most
-            loop = place.how == OPEN
+            most, loop = step.most, place.how == OPEN
             what, code = (f"loop {place.ring.name}", "loop.too-many") if loop else (place.tag, "seg.too-many")
             text = f"{what} comes more than the {most} times that are allowed"
             rule = self._rule(place.ring.loop.line if loop and place.ring.loop else place.use.line)
             self.fault(code, text, line=self._line(place.ring), tag=place.tag, loop=place.ring.name, schema=rule)
         elif how == END:
             self.over, self.trailer = True, values
-            self._breached(self._watching.end() if self._watching is not None else (), ended=True)
+            if self._watching is not None:
+                self._breached(self._watching.end(), ended=True)
         elif how == KIND:
             return self._level(place, values)
         return place
 
-    def _turn(self, detail: Detail) -> int:
+    def _turn(self, place: Place, most: int) -> int:
         """Count a turn of a loop; return how the step is taken: OPEN, or TOO_MANY."""
-        ring, parent, most, _, _ = detail
+        ring, parent = place.ring.index, place.ring.parent.index if place.ring.parent is not None else 0
         turns, counts = self._turns, self._counts
         turns[ring] += 1
         if self._owners[ring] != turns[parent]:

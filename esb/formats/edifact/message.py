@@ -45,8 +45,9 @@ class Message:
         self.version = "".join(self.identifier[1:3]).replace(" ", "")
         machine, supported, known = self._machine()
         self.walk = Walk(
-            machine, known, STOPS, _same, options.tolerate, bind=options.bind, limits=options.limits,
+            machine, known, STOPS, _same, bind=options.bind, limits=options.limits,
         )  # fmt: skip
+        self.walk.tolerate = options.tolerate
         self.walk.allowed = self._interchange.charset.allowed if self._interchange.charset is not None else None
         group = self._group.number if self._group is not None else ""
         self.walk.context = (self._interchange.number, group, self.number)

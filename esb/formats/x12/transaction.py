@@ -48,9 +48,8 @@ class Transaction:
         if machine is None:
             machine = options.machine("", group.version, marks)
             assert machine is not None
-        self.walk = Walk(
-            machine, group.known, STOPS, self._decode, options.tolerate, bind=options.bind, limits=options.limits
-        )
+        self.walk = Walk(machine, group.known, STOPS, self._decode, bind=options.bind, limits=options.limits)
+        self.walk.tolerate = options.tolerate
         self.walk.context = (self._interchange.number, group.number, self.number)
         self.walk.open(run.segments[index], run.locate, index)
         alone = None if supported else run.segments[index]

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 
 from esb.formats.edi.grammar import Composite, Element, Item
-from esb.formats.edi.machine import Machine, Place
+from esb.formats.edi.machine import Machine, Place, follow
 from esb.formats.edi.patterns import RELEASED_CHARACTERS
 from esb.management.edi_files.carets import readable
 from esb.management.edi_files.cuts import Skipped
@@ -111,7 +111,7 @@ class _Climbing:
 
     def _follow(self, segment: Segment) -> Place | None:
         """Return the place that a segment takes, or None if it cannot come here."""
-        step = self._place.state[segment.tag] if self._place is not None else None
+        step = follow(self._place, segment.tag) if self._place is not None else None
         if step is None:
             return None
         place = step.place
