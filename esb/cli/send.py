@@ -43,7 +43,8 @@ def command(
         return
     print(accepted.message_id)
     again = " (it came before; nothing was sent again)" if accepted.repeated else ""
-    say(f"accepted: {accepted.documents} documents, {accepted.bad} bad{again}; esb trace {accepted.message_id[:12]}")
+    count = f"{accepted.documents} document{'' if accepted.documents == 1 else 's'}"
+    say(f"accepted: {count}, {accepted.bad} bad{again}; esb trace {accepted.message_id[:12]}")
 
 
 async def _send(endpoint: str, file: Path, at: tuple[Path, str, str], key: str) -> Accepted:
