@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterable, Mapping, Sequence
-from typing import Literal, Protocol, TypeAlias
+from collections.abc import AsyncIterable, Callable, Mapping, Sequence
+from typing import Any, Literal, Protocol, TypeAlias
 
 from msgspec import Struct
 
@@ -92,8 +92,18 @@ class Scanner(Protocol):
     def end(self) -> Sequence[Interchange]: ...
 
 
+class Known(Struct, frozen=True):
+    """What a source has read of its delivery already: the `parts` that the `reader` of an intake plan cut out."""
+
+    reader: Callable[[], Any]
+    parts: Sequence[Part]
+
+
 class Receipt(Struct, frozen=True):
-    """What a source received: `key` is the sender's, `digest` of the whole content, `chunks` its bytes."""
+    """What a source received: `key` is the sender's, `digest` of the whole content, `chunks` its bytes.
+
+    `known`: what the chunks hold, for a source that had to look; under another plan it is read again.
+    """
 
     endpoint: str
     key: str
@@ -102,6 +112,7 @@ class Receipt(Struct, frozen=True):
     name: str = ""
     headers: Mapping[str, str] = NOTHING
     partner: str = ""
+    known: Known | None = None
 
 
 class Accepted(Struct, frozen=True):

@@ -142,11 +142,8 @@ class _Taking:
         """Read the chunks to their end, publishing window after window."""
         if self._plan.release == "interchange":
             await self._validate()
-        await self._meet()
-        reader = self._units.reader()
-        async for piece in self._pieces():
-            await self._take(reader.feed(piece), publish, advance)
-        await self._take(reader.end(), publish, advance)
+        async for parts in self._parts(await self._meet()):
+            await self._take(parts, publish, advance)
         self._records += self._units.remarks(self._note(self._base))
         self._answer(await self._units.answered_again(self._note(self._base)))
         if self.documents != 1 or self.bad:
@@ -155,14 +152,26 @@ class _Taking:
         await self._flush(publish)
         await self._units.finish()
 
-    async def _meet(self) -> None:
-        """Look at all of it first, and ask which of its interchanges came before."""
+    async def _parts(self, met: bool) -> AsyncIterator[Sequence[Part]]:
+        """Yield the documents of the delivery; what its source has read with the same reader is not read again."""
+        known = self._receipt.known
+        if known is not None and known.reader is self._plan.reader and not met:
+            yield known.parts
+            return
+        reader = self._units.reader()
+        async for piece in self._pieces():
+            yield reader.feed(piece)
+        yield reader.end()
+
+    async def _meet(self) -> bool:
+        """Look at all of it first, and ask which of its interchanges came before; return whether it has any."""
         scanner = self._plan.scanner()
         if scanner is None:
-            return
+            return False
         async for piece in self._pieces():
             scanner.feed(piece)
         await self._units.meet(scanner.end())
+        return True
 
     async def _validate(self) -> None:
         """Read all once without publishing: wider than a set, nothing leaves before the end is seen."""

@@ -23,6 +23,7 @@ from esb.errors import (
     TooLargeError,
 )
 from esb.errors import ValidationError as ContractError
+from esb.formats.json import Json
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld, raised, serving, until
 
 SECRETS = {"secret://env/A": "alpha", "secret://env/B": "beta", "secret://env/W": "whsec_" + "a2V5" * 6}
@@ -400,6 +401,19 @@ async def test_a_plain_hmac_over_the_raw_bytes_is_checked_before_they_are_parsed
         nonsense = await made.post(b"{", X_Hub="sha256=00")
 
     assert [answer[0] for answer in (good, same_document, nonsense)] == [202, 401, 401]
+
+
+async def test_what_the_door_has_read_goes_on_with_the_bytes_so_that_the_intake_need_not_read_it_again(tmp_path):
+    reader = Json(lines=True).build({}).reader
+    async with shop(tmp_path, reader=reader) as made:
+        await made.post(b'{"a": 1}\n{"a": 2}', Content_Type="application/x-ndjson")
+    async with shop(tmp_path, on_invalid="accept", reader=reader) as unchecked:
+        await unchecked.post(b'{"a": 1}')
+
+    known = made.intake.taken[0].receipt.known
+    assert known.reader is reader
+    assert [part.body for part in known.parts] == [{"a": 1}, {"a": 2}]
+    assert unchecked.intake.taken[0].receipt.known is None
 
 
 @pytest.mark.parametrize(

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
 
+from esb.edge import Known, Part, Receipt
 from esb.envelope import unpack
 from esb.errors import ConflictError, DefinitionError, FormatError, TooLargeError
 from esb.message import BusinessKey, derive
 from esb.runtime.bus import Limits
+from esb.runtime.intake import Intaker
 
 ORDERS = b'[{"n": "N1"}, {"n": "N2"}, 3]'
 
@@ -142,3 +145,45 @@ async def test_a_delivery_is_found_by_name_and_each_document_by_its_key(rigged: 
     assert [line.kind for line in lines] == ["received"] * 4
     assert [line.text for line in lines if not line.child] == ["orders.json: 3 documents, 0 bad"]
     assert {line.child for line in found if line.child} == {derive(accepted.message_id, 2)}
+
+
+class Whole:
+    """A body as chunks."""
+
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        yield self._body
+
+
+class Unread:
+    """Chunks that nobody may read."""
+
+    def __aiter__(self) -> Any:
+        raise AssertionError("the delivery is read a second time")
+
+
+async def test_what_a_source_has_read_with_the_plan_s_reader_is_not_read_again(rigged: Any):
+    rig = await rigged()
+    plan = rig.bus.plans.current.intakes["inbox"]
+    reader = plan.reader()
+    parts = [*reader.feed(ORDERS), *reader.end()]
+    receipt = Receipt("inbox", "k", "digest", Unread(), known=Known(plan.reader, parts))
+
+    accepted = await Intaker(rig.bus).take(receipt)
+
+    messages = [unpack(packet)[0] for packet in await rig.lent("route/orders")]
+    assert accepted.documents == 3
+    assert [message.body for message in messages] == [{"n": "N1"}, {"n": "N2"}, 3]
+    assert [message.id for message in messages] == [derive(accepted.message_id, number) for number in (1, 2, 3)]
+
+
+async def test_what_was_read_with_another_reader_is_read_again(rigged: Any):
+    rig = await rigged()
+    receipt = Receipt("inbox", "k", "digest", Whole(ORDERS), known=Known(lambda: None, [Part({"n": "other"})]))
+
+    accepted = await Intaker(rig.bus).take(receipt)
+
+    assert accepted.documents == 3
+    assert unpack((await rig.lent("route/orders"))[0])[0].body == {"n": "N1"}

@@ -21,8 +21,10 @@ _LONGEST = 300
 _BYTE = re.compile(r"\(byte (\d{1,15})\)")
 
 
-def check(body: bytes, reader: MakeReader | None, strict: bool, contract: Contract | None = None) -> None:
-    """Return if the body can be read. Without a reader it is taken for one JSON document.
+def check(
+    body: bytes, reader: MakeReader | None, strict: bool, contract: Contract | None = None
+) -> Sequence[Part] | None:
+    """Return what the reader cut out of a body that can be read. Without a reader it is taken for one JSON document.
 
     `strict`: one bad part refuses the whole body; otherwise only a body with nothing good in it is refused. Documents
     that can be read must keep the contract, if there is one.
@@ -30,12 +32,14 @@ def check(body: bytes, reader: MakeReader | None, strict: bool, contract: Contra
     Raises:
         Refusal: 400 with what is wrong and where (line, offset); 422 with the places that break the contract.
     """
-    documents = [_check_json(body)] if reader is None else _check_parts(body, reader, strict)
+    parts = None if reader is None else _check_parts(body, reader, strict)
+    documents = [_check_json(body)] if parts is None else [part.body for part in parts if not part.error]
     if contract is not None:
         _check_contract(documents, contract)
+    return parts
 
 
-def _check_parts(body: bytes, reader: MakeReader, strict: bool) -> list[Any]:
+def _check_parts(body: bytes, reader: MakeReader, strict: bool) -> list[Part]:
     try:
         parts = _parts(body, reader())
     except MessageError as error:
@@ -43,7 +47,7 @@ def _check_parts(body: bytes, reader: MakeReader, strict: bool) -> list[Any]:
     bad = [part for part in parts if part.error]
     if bad and (strict or len(bad) == len(parts)):
         raise _refusal([found for part in bad for found in _findings(part)][:_MOST_FINDINGS])
-    return [part.body for part in parts if not part.error]
+    return parts
 
 
 def _check_contract(documents: Sequence[Any], contract: Contract) -> None:

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from esb.edge import Accepted, Receipt
+from esb.edge import Accepted, Known, Receipt
 from esb.endpoints.gcra import Gcra
 from esb.endpoints.http_in.arrivals import Call, arrivals
 from esb.endpoints.http_in.body import Budget, GoneError, declared_length, read_body
@@ -117,24 +117,23 @@ class Door:
         self.rules.guard.verify(call.headers, body, self.means.world.clock.now())
         self._count(call.client)
         found = arrivals(self.rules, call, body)
-        for arrival in found:
-            await self._check(arrival.body)
+        known = [await self._check(arrival.body) for arrival in found]
         if len(found) == 1:
-            return [await self._take_one(found[0], call.client)]
+            return [await self._take_one(found[0], call.client, known[0])]
         turn = asyncio.Semaphore(_AT_ONCE)
 
-        async def one(arrival: Arrival) -> Accepted:
+        async def one(arrival: Arrival, read: Known | None) -> Accepted:
             async with turn:
-                return await self._take_one(arrival, call.client)
+                return await self._take_one(arrival, call.client, read)
 
         # All are taken before a failure is told: the sender sends the batch again, and what was taken is known.
-        given = await asyncio.gather(*(one(arrival) for arrival in found), return_exceptions=True)
+        given = await asyncio.gather(*map(one, found, known), return_exceptions=True)
         failed = next((each for each in given if isinstance(each, BaseException)), None)
         if failed is not None:
             raise failed
         return [each for each in given if isinstance(each, Accepted)]
 
-    async def _take_one(self, arrival: Arrival, client: str) -> Accepted:
+    async def _take_one(self, arrival: Arrival, client: str, known: Known | None) -> Accepted:
         receipt = Receipt(
             endpoint=self.rules.name,
             key=arrival.key,
@@ -142,6 +141,7 @@ class Door:
             chunks=_Whole(arrival.body),
             headers=arrival.headers,
             partner=self.rules.partner_of(client),
+            known=known,
         )
         return await take(self.intake, receipt, self.means.world.log)
 
@@ -159,14 +159,14 @@ class Door:
             detail = "Too many requests; send the same one again later."
             raise Refusal(429, "too-many", detail, {"Retry-After": str(max(1, math.ceil(wait)))})
 
-    async def _check(self, body: bytes) -> None:
+    async def _check(self, body: bytes) -> Known | None:
+        """Return what the body holds, if it was looked at with the intake's own reader. Raises Refusal."""
+        reader = self.means.reader
         if not self.rules.check and self.means.contract is None:
-            return
-        given = (body, self.means.reader, self.rules.strict, self.means.contract)
-        if len(body) > _LARGE:
-            await asyncio.to_thread(check, *given)
-        else:
-            check(*given)
+            return None
+        given = (body, reader, self.rules.strict, self.means.contract)
+        parts = await asyncio.to_thread(check, *given) if len(body) > _LARGE else check(*given)
+        return None if reader is None or parts is None else Known(reader, parts)
 
     def _accepted(self, accepted: list[Accepted]) -> Response:
         if len(accepted) == 1:
