@@ -17,6 +17,11 @@ settings.register_profile("ci", settings.get_profile("house"), derandomize=True)
 settings.load_profile("ci" if os.environ.get("CI") else "house")
 
 
+def pytest_configure(config: pytest.Config) -> None:
+    # Files of few tests last longest here, and would be handed out last: one process would wait for the other.
+    config.option.loadscopereorder = False
+
+
 @pytest.fixture(scope="session")
 def node() -> Iterator[RabbitNode]:
     """A broker; who kills or freezes it brings it back."""

@@ -25,7 +25,6 @@ from esb.endpoints.queue.arrivals import item_of
 from esb.errors import DefinitionError, EndpointError, MessageError, RejectedError, StoreError, UnknownOutcomeError
 from esb.testing.endpoint_kit import RecordingIntake, TestWorld, journal_rows, order, raised, until
 from esb.testing.endpoint_suite import SinkSuite, SourceSuite
-from esb.testing.rabbitmq_node import RabbitNode
 from esb.testing.redis_server import RedisServer
 
 PASSWORD = {"secret://env/PW": "guest"}
@@ -289,20 +288,18 @@ async def test_consumers_that_are_killed_again_and_again_lose_nothing(broker, tm
     assert taken == {f"m{number}" for number in range(total)}
 
 
-async def test_a_broker_that_restarts_is_waited_for(tmp_path):
-    with RabbitNode() as own:
-        broker = Amqp(own)
-        source, intake, world = source_of(broker, tmp_path)
-        broker.put("m1", b"one")
-        run = asyncio.ensure_future(source.run(intake, once=False))
-        await until(lambda: len(intake.taken) == 1)
-        await asyncio.to_thread(own.restart)
-        await asyncio.to_thread(broker.declare)  # a node that is killed may forget what it had just been told
-        await asyncio.to_thread(broker.put, "m2", b"two")
-        await until(lambda: len(intake.taken) == 2, 30)
-        run.cancel()
-        await asyncio.wait([run])
-        left = broker.held()
+async def test_a_broker_that_restarts_is_waited_for(amqp, tmp_path):
+    source, intake, world = source_of(amqp, tmp_path)
+    amqp.put("m1", b"one")
+    run = asyncio.ensure_future(source.run(intake, once=False))
+    await until(lambda: len(intake.taken) == 1)
+    await asyncio.to_thread(amqp.node.restart)
+    await asyncio.to_thread(amqp.declare)  # a node that is killed may forget what it had just been told
+    await asyncio.to_thread(amqp.put, "m2", b"two")
+    await until(lambda: len(intake.taken) == 2, 30)
+    run.cancel()
+    await asyncio.wait([run])
+    left = amqp.held()
 
     assert [taken.body for taken in intake.taken] == [b"one", b"two"]
     assert "queue.lost" in world.log.events()
