@@ -128,6 +128,16 @@ def test_lint_notes_other_delimiters_of_a_partner_and_accepts_the_file(desk: Com
     assert codes == [("ich.agreed-element", "warning", 1), ("ich.agreed-terminator", "warning", 1)]
 
 
+def test_a_warning_of_an_envelope_with_errors_is_told_once(desk: CommandLine) -> None:
+    desk.file(AGREED, "schemas/partners/acme.yaml")
+    name = desk.file(interchange(order()).replace("IEA*1", "IEA*2"), "in.edi")
+
+    (report,) = desk.values("lint", name, "--partner", "acme", "--json")
+
+    codes = [finding["code"] for finding in report["findings"]]
+    assert codes == ["ich.agreed-element", "ich.agreed-terminator", "ich.count"]
+
+
 @pytest.mark.parametrize(
     ("words", "code", "says"),
     [

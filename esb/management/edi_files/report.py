@@ -193,12 +193,14 @@ class _Reading:
         self._set: tuple[str, ...] = ()
         self._size = 0
         self._counted: set[str] = set()
+        self._warned: set[Finding] = set()
 
     def take(self, part: Part) -> None:
         """Count a part and its findings."""
         report, headers = self._report, part.envelope
         for finding in part.findings:
-            report.note(finding)
+            if not self._again(finding):
+                report.note(finding)
         if "edi_transaction" not in headers:
             report.answers_read += not part.error
             report.junk += any(finding.code.endswith(".unreadable") for finding in part.findings)
@@ -216,6 +218,17 @@ class _Reading:
                 setattr(report, word, getattr(report, word) + 1)
         if self._size > report.largest[0]:
             report.largest = self._size, f"{headers.get('edi_set', '')} {headers['edi_transaction']}"
+
+    def _again(self, finding: Finding) -> bool:
+        """Return whether a warning of an envelope was told: it comes with the first set, and beside its errors."""
+        if finding.severity == "error" or getattr(finding, "tag", "") not in _ENVELOPE:
+            return False
+        if finding in self._warned:
+            return True
+        if len(self._warned) > 1000:
+            self._warned.clear()
+        self._warned.add(finding)
+        return False
 
     def _begin(self, headers: Mapping[str, str]) -> None:
         report = self._report
