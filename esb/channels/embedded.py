@@ -136,6 +136,11 @@ class Token(Struct, frozen=True, eq=False):
     consumer: EmbeddedConsumer
     seq: int
 
+    @property
+    def tenure(self) -> object:
+        """What all deliveries share between which nobody else was lent any of an ordered channel."""
+        return self.consumer
+
 
 class EmbeddedConsumer:
     """Batches of deliveries, as they come. Ends when it or the channel is closed."""

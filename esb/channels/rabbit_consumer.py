@@ -75,6 +75,11 @@ class Token(Struct, frozen=True, eq=False):
     session: Session
     tag: int
 
+    @property
+    def tenure(self) -> object:
+        """What all deliveries share between which nobody else was lent any of an ordered channel."""
+        return self.session
+
 
 class Divert(Struct, frozen=True):
     """How a consumer tells what is not due, and where it sends that."""

@@ -44,6 +44,7 @@ class Lanes:
         self._blocked: dict[str, dict[str, bool]] = {}
         """By key: the rows that wait, in sequence, and whether each is an exception (else it waits behind one)."""
         self._stopping = asyncio.Event()
+        self._tenure: object = None
 
     async def load(self) -> None:
         """Learn which keys are blocked by what a person has not decided yet; call it before anything is lent."""
@@ -62,6 +63,11 @@ class Lanes:
 
     async def add(self, deliveries: Sequence[Delivery]) -> Iterable[Any]:
         """Queue a batch; return the tasks of lanes that were idle."""
+        # Whoever had the channel until now (we stood by, or had lost the connection) may have parked what blocks a key.
+        tenure = getattr(deliveries[0].token, "tenure", None)
+        if tenure is not self._tenure:
+            await self.load()
+            self._tenure = tenure
         started = []
         for delivery in deliveries:
             key = delivery.packet.order_key

@@ -100,6 +100,7 @@ async def test_a_consumer_goes_on_by_itself_after_its_connection_was_cut(rabbitm
 
     assert ids(before) == ids(again) == numbers(3)
     assert all(delivery.redelivered for delivery in again)
+    assert before[0].token.tenure is not again[0].token.tenure
     assert ids(last) == ["3"]
 
 

@@ -148,3 +148,33 @@ async def test_lanes_run_side_by_side(ordered: Any):
     await asyncio.wait_for(running, 10)
 
     assert ordered.sink.taken == [f"b{n}" for n in range(1, 9)]
+
+
+async def until(condition: Any) -> None:
+    async with asyncio.timeout(20):
+        while not condition():
+            await asyncio.sleep(0.01)
+
+
+async def test_who_stood_by_knows_what_was_blocked_meanwhile(ordered: Any):
+    first, standing_by = ordered.deliverer(), ordered.deliverer()
+    tasks = [asyncio.create_task(first.run())]
+    await ordered.take(orders("b1"))
+    await ordered.work(ordered.router(), ordered.recorder())
+    await until(lambda: ordered.sink.taken == ["b1"])
+    tasks.append(asyncio.create_task(standing_by.run()))
+    await until(lambda: len(ordered.bus.channel._consumers) == 2)
+
+    ordered.sink.refused = {"a1"}
+    await ordered.take(orders("a1"))
+    while not await ordered.parked():
+        await ordered.work(ordered.router(), ordered.recorder())
+    ordered.sink.refused = set()
+    await first.stop()
+    await ordered.take(orders("a2", "b2"))
+    await ordered.work(ordered.router(), ordered.recorder())
+    await until(lambda: "b2" in ordered.sink.taken)
+    await standing_by.stop()
+    await asyncio.wait(tasks, timeout=5)
+
+    assert ordered.sink.taken == ["b1", "b2"]

@@ -38,6 +38,11 @@ class Token:
     consumer: Borrower
     seq: int
 
+    @property
+    def tenure(self) -> object:
+        """What all deliveries share between which nobody else was lent any of an ordered channel."""
+        return self.consumer
+
 
 @dataclass(slots=True, eq=False)
 class Stored:
