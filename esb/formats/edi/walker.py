@@ -128,11 +128,8 @@ class Walk:
         self._locate, ahead, index = locate, self.count - start + 1, start
         for index in range(start, len(segments)):
             text = segments[index]
-            if binding:
-                values = text.split(element)
-                tag = values[0]
-            else:  # the accept path takes the text as it is
-                values, tag = _NO_VALUES, text.partition(element)[0]
+            values = text.split(element) if binding else _NO_VALUES  # the accept path takes the text as it is
+            tag = values[0] if binding else text.partition(element)[0]
             way = state[tag]
             if way is None:
                 if tag in self._stops:
@@ -157,12 +154,10 @@ class Walk:
             else:
                 if how == OPEN:
                     turns[ring] += 1
-                    if owners[ring] != turns[parent]:
-                        owners[ring], counts[ring] = turns[parent], 1
-                    else:
-                        counts[ring] += 1
-                        if counts[ring] > most:
-                            how = TOO_MANY
+                    counts[ring] = counts[ring] + 1 if owners[ring] == turns[parent] else 1
+                    owners[ring] = turns[parent]
+                    if counts[ring] > most:
+                        how = TOO_MANY
                 if how != OPEN:
                     repeats, self._index, self.count = 1, index, index + ahead
                     place = self._special(step, how, values or text.split(element))
