@@ -30,6 +30,7 @@ class Units:
     def __init__(self, bus: Bus, plan: IntakePlan, base: str, at: float) -> None:
         self._bus, self._plan, self._base, self._at = bus, plan, base, at
         self._met: dict[int, tuple[Interchange, Meeting]] = {}
+        self._doubles: set[int] = set()
         self._count: Counter[int] = Counter()
         self._answers: Counter[int] = Counter()
 
@@ -42,6 +43,17 @@ class Units:
         ]
         met = await self._bus.store.meet(arrivals)
         self._met = {number: (one, said) for (number, one), said in zip(whole, met, strict=True)}
+        self._tell_doubles()
+
+    def _tell_doubles(self) -> None:
+        """Take what stands twice in this delivery for a retransmission: the answer to the first answers both."""
+        bases: set[str] = set()
+        for number, (one, said) in self._met.items():
+            if said.state == "new" and said.base in bases:
+                self._doubles.add(number)
+                self._met[number] = one, replace(said, state="again")
+            elif said.state == "new":
+                bases.add(said.base)
 
     def reader(self) -> Any:
         """Return the reader of the delivery, told what came before."""
@@ -67,6 +79,8 @@ class Units:
             if said.state == "again":
                 when = datetime.fromtimestamp(said.at, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
                 text = f"{label} came before ({when}); it is answered again and not processed again"
+                if number in self._doubles:
+                    text = f"{label} stands twice in this delivery; it is answered and processed once"
                 lines.append(record(delivery, "duplicate", self._at, text=text, **where))
             elif said.copy_of:
                 text = f"{label} has the content of interchange {said.copy_of}, which came before; it is processed"
@@ -105,7 +119,7 @@ class Units:
         """Return the answers to interchanges that came again: the bytes that they got then, as new messages."""
         sends: list[tuple[Message, Addressed]] = []
         for number, (_, said) in self._met.items():
-            if said.state != "again" or not self._plan.acknowledge:
+            if said.state != "again" or number in self._doubles or not self._plan.acknowledge:
                 continue
             rows = await self._bus.store.filed(FiledFilter(answers=said.base))
             packets = {row.message_id: row.packet for row in rows}

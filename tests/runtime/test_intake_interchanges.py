@@ -68,6 +68,22 @@ async def test_a_retransmission_is_answered_with_the_same_bytes_and_not_processe
     assert said.text.startswith("interchange 000000101 of 08/6112390050 came before (20")
 
 
+async def test_an_interchange_that_stands_twice_in_a_delivery_is_processed_and_answered_once(rigged: Any):
+    rig = await rigged(FILES)
+
+    taken = await rig.take(TWO + TWO + numbered(TWO, 102))
+
+    assert (taken.documents, taken.bad) == (4, 0)
+    answers = await bodies(rig, "delivery/out")
+    assert [isa(raw) for raw in answers] == ["000000001", "000000002"]
+    assert await rig.ready("route/orders") == 4
+    await rig.work(rig.recorder())
+    (said,) = [line for line in await rig.history(taken.message_id) if line.kind == "duplicate"]
+    assert said.text == (
+        "interchange 000000101 of 08/6112390050 stands twice in this delivery; it is answered and processed once"
+    )
+
+
 async def test_another_content_under_a_used_number_is_refused_with_ta1_025_and_is_an_exception(rigged: Any):
     rig = await rigged(FILES)
     await rig.take(TWO, key="one")
