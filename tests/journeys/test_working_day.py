@@ -130,23 +130,23 @@ async def test_five_kills_on_rabbitmq_lose_nothing_and_repeat_nothing(site: Any,
 
 @pytest.mark.rabbitmq
 @pytest.mark.postgresql
-async def test_a_broker_that_is_killed_and_restarted_under_load_loses_nothing(site: Any, postgres_url: str):
-    with RabbitNode() as own:
-        plant, day = site.plant("real", own.url, postgres_url), working_day()
-        await plant.start()
-        await plant.stop()
-        # A 3.10 node that is killed within moments of declaring a queue may forget it (its directory is not on
-        # disk yet), and the queue comes back without a leader. A day begins on queues that were there yesterday.
-        own.ctl("stop_app")
-        own.ctl("start_app")
+async def test_a_broker_that_is_killed_and_restarted_under_load_loses_nothing(
+    site: Any, node: RabbitNode, amqp_url: str, postgres_url: str
+):
+    plant, day = site.plant("real", amqp_url, postgres_url), working_day()
+    await plant.start()
+    await plant.stop()
+    # A 3.10 node that is killed within moments of declaring a queue may forget it (its directory is not on
+    # disk yet), and the queue comes back without a leader. A day begins on queues that were there yesterday.
+    node.ctl("stop_app")
+    node.ctl("start_app")
 
-        async def disturb() -> None:
-            while len(site.erp.effects) < 10:
-                await asyncio.sleep(0.02)
-            await asyncio.to_thread(own.kill)
-            await asyncio.to_thread(own.restart)
+    async def disturb() -> None:
+        while len(site.erp.effects) < 10:
+            await asyncio.sleep(0.02)
+        await asyncio.to_thread(node.restart)
 
-        seen = await play(plant, site.erp, day, disturb)
+    seen = await play(plant, site.erp, day, disturb)
 
     assert faults(day, seen) == []
 
