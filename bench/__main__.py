@@ -1,6 +1,7 @@
 """Runs benchmarks and prints what they found.
 
-    python -m bench [relay] [webhooks] [intake] [files] [validate] [edi] [--json FILE] [--markdown FILE] [--quick]
+    python -m bench [relay] [webhooks] [intake] [files] [validate] [edi] [edifact]
+                    [--peers-large] [--json FILE] [--markdown FILE] [--quick]
 
 Without names all are run. Exit code 1 if one of them found something lost, doubled or above its limit.
 """
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import importlib.util
 import json
 import sys
 import traceback
@@ -26,7 +26,8 @@ _MODULES = {
     "files": "bench.files.measure",
     "validate": "bench.validate.measure",
 }
-_NAMES = (*_MODULES, "edi")
+_EDI = {"edi": "bench.edi", "edifact": "bench.edifact"}
+_NAMES = (*_MODULES, *_EDI)
 
 
 def main() -> int:
@@ -35,8 +36,8 @@ def main() -> int:
     reports: list[Report] = []
     where = machine.description()  # before we make it busy ourselves
     print(f"{where}\n", flush=True)
-    for name in given.names or [*_MODULES, *(["edi"] if _has_edi() else [])]:
-        reports.append(_run(name, given.quick))
+    for name in given.names or _NAMES:
+        reports.append(_run(name, given.quick, given.peers_large))
         print(reports[-1].text(), end="\n\n", flush=True)
     if given.json:
         given.json.write_text(json.dumps(_figures(where, reports), indent=2) + "\n")
@@ -54,6 +55,11 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures to this file")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the tables to this file")
     parser.add_argument("--quick", action="store_true", help="small amounts: shows that it works, not how fast it is")
+    parser.add_argument(
+        "--peers-large",
+        action="store_true",
+        help="edi also beside a peer at 100 MB, where its time grows with the square: minutes",
+    )
     return parser.parse_args()
 
 
@@ -63,10 +69,12 @@ def _name(text: str) -> str:
     return text
 
 
-def _run(name: str, quick: bool) -> Report:
+def _run(name: str, quick: bool, peers_large: bool) -> Report:
     """Run one; that it cannot be run is a finding, too."""
-    work: Callable[[bool], Report] = _edi if name == "edi" else importlib.import_module(_MODULES[name]).run
     try:
+        if name in _EDI:
+            return _edi(name, quick, peers_large)
+        work: Callable[[bool], Report] = importlib.import_module(_MODULES[name]).run
         return work(quick)
     except Exception as error:  # the other benchmarks are worth having all the same
         traceback.print_exc()
@@ -75,18 +83,26 @@ def _run(name: str, quick: bool) -> Report:
         )
 
 
-def _has_edi() -> bool:
-    return importlib.util.find_spec("bench.edi") is not None
-
-
-def _edi(quick: bool) -> Report:
-    """Read X12 side by side with its limit."""
-    module = importlib.import_module("bench.edi")
-    megabytes, rounds = (0.2, 1) if quick else (10.0, 5)
-    found = module.measure(megabytes, rounds)
-    report = Report("edi", f"X12 850, {megabytes:g} MB, {rounds} rounds, processor time", ["part", "MB/s", "x limit"])
-    report.rows = [[name, f"{row['mb_per_s']:.1f}", f"{row['times_limit']:.1f}"] for name, row in found.items()]
-    report.figures = found
+def _edi(name: str, quick: bool, peers_large: bool) -> Report:
+    """Read and write a dialect of EDI side by side with its limit, then look at the memory that a reader takes."""
+    rounds = importlib.import_module("bench.edi_rounds")
+    bench = importlib.import_module(_EDI[name]).BENCH
+    megabytes, times, memory = (0.2, 1, rounds.QUICK) if quick else (10.0, 5, rounds.MEMORY)
+    contestants = bench.contestants(megabytes)
+    found = rounds.measure(contestants, times)
+    title = f"{bench.title}, {megabytes:g} MB, {times} rounds, processor time"
+    report = Report(name, title, ["part", "MB/s", "x limit", "goal"], rounds.rows(found, contestants))
+    report.notes += rounds.compared(bench, found, bench.beside, f"{megabytes:g} MB")
+    report.figures = dict(found)
+    if peers_large and bench.large:
+        report.figures["large"] = more = rounds.large(bench, rounds.QUICK if quick else rounds.LARGE)
+        report.notes += rounds.compared(bench, more, bench.large, f"{rounds.QUICK if quick else rounds.LARGE:g} MB")
+    report.figures["memory"] = peaks = rounds.peaks(bench, memory)
+    report.notes += [
+        f"Peak memory at {memory:g} MB, {kind}: {row['peak_mb']:.1f} MB, {row['added_mb']:.1f} MB of it above the start"
+        " (goal: at most 64)"
+        for kind, row in peaks.items()
+    ]
     return report
 
 

@@ -1,46 +1,37 @@
 """How fast X12 is read and written, side by side with the limit: split() of the same bytes in the same minutes.
 
-A busy machine moves every figure, so what counts is the ratio to the limit within a run: each round measures all
-contestants one after another, and the table gives the medians. The collector of cycles runs as in the processes of esb.
-A reader that is slower by far (pyx12) reads a smaller interchange; its figures are for each byte, as the others' are.
+How it is measured is said in `bench/edi_rounds.py`.
 
-    python bench/edi.py [--mb 10] [--rounds 5] [--json]
-    python bench/edi.py --memory sets|one|lines [--mb 100]   peak memory of a reader, in its own process:
+    python -m bench.edi [--mb 10] [--rounds 5] [--json]
+    python -m bench.edi --memory sets|one|lines [--mb 100]   peak memory of a reader, in its own process:
                                                              many sets, one set as events, one set line by line
-    python bench/edi.py --overlays [--partners 20]           how long the overlays of so many partners take to compile
+    python -m bench.edi --overlays [--partners 20]           how long the overlays of so many partners take to compile
 """
 
 from __future__ import annotations
 
-import argparse
-import gc
 import io
 import json
-import resource
-import statistics
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pyx12.rawx12file import RawX12File  # type: ignore[import-untyped]
 from pyx12.x12file import X12Reader as Pyx12Reader  # type: ignore[import-untyped]
 
+from bench.edi_rounds import LIMIT, Bench, Reader, Work, arguments, cut, framing, show, split_limit
 from esb.formats.edi.patterns import Marks
 from esb.formats.x12.codec import X12, X12Format
-from esb.formats.x12.framing import Framer, Run
+from esb.formats.x12.framing import Framer
 from esb.formats.x12.reader import X12Reader
 from esb.formats.x12.scanner import X12Scanner
 
-PIECE = 1 << 16
 LINES = 6
 HEAD = (
     b"ISA*00*          *00*          *ZZ*ACME           *ZZ*HOUSE          *261121*0930*U*00401*000000101*0*P*>~"
     b"GS*PO*ACME*HOUSE*20261121*0930*7*X*004010~"
 )
 ENVELOPE = {"sender": {"id": "ACME"}, "receiver": {"id": "HOUSE"}}
-FOREIGN = 500_000
-"""Bytes that a slow reader reads."""
 OVERLAY = b"""edi:
   change:
     '850':
@@ -101,29 +92,6 @@ def order(number: int) -> bytes:
     return b"~".join(segments) + b"~"
 
 
-def split_limit(pieces: list[bytes]) -> int:
-    """The limit: decode, split by terminator, split by element, nothing checked and nothing kept."""
-    count = 0
-    for segment in b"".join(pieces).decode("latin-1").split("~"):
-        segment.split("*")
-        count += 1
-    return count
-
-
-def framing(pieces: list[bytes]) -> int:
-    """Interchanges found, separators taken from the data, segments cut."""
-    framer = Framer(1_000_000)
-    count = 0
-    for piece in pieces:
-        for event in framer.feed(piece):
-            if isinstance(event, Run):
-                count += len(event.segments)
-    for event in framer.feed(b"", final=True):
-        if isinstance(event, Run):
-            count += len(event.segments)
-    return count
-
-
 def read(reader: X12Reader, pieces: list[bytes]) -> int:
     """Feed a reader and drop what it gives; every set must be good."""
     for piece in pieces:
@@ -166,11 +134,6 @@ def faulty(pieces: list[bytes]) -> list[bytes]:
     return cut(b"ST*850*".join(sets))
 
 
-def cut(made: bytes) -> list[bytes]:
-    """Return bytes in the pieces that an intake feeds."""
-    return [made[at : at + PIECE] for at in range(0, len(made), PIECE)]
-
-
 def read_faulty(reader: X12Reader, pieces: list[bytes]) -> int:
     """Feed a reader; one of ten sets is refused."""
     good = sum(not part.error for piece in pieces for part in reader.feed(piece))
@@ -194,26 +157,31 @@ def pyx12_reader(data: str) -> int:
     return sum(1 for _ in Pyx12Reader(io.StringIO(data)))
 
 
-def contestants(pieces: list[bytes]) -> dict[str, tuple[float, Callable[[], int]]]:
-    """Return what is measured, by name, with the megabytes that it goes through; the first is the limit."""
+def contestants(megabytes: float) -> dict[str, Work]:
+    """Return what is measured; the first is the limit."""
     made = X12(guide="x12/850").build({})
     writer = X12(guide="x12/850", envelope=ENVELOPE).build({})
     assert isinstance(made, X12Format) and isinstance(writer, X12Format)
-    size = sum(map(len, pieces)) / 1e6
+    whole = b"".join(interchange(megabytes))
+    pieces, size = cut(whole), len(whole) / 1e6
     wrong = faulty(pieces)
-    some = cut(b"".join(interchange(min(size, 1.0))))
+    some = cut(b"".join(interchange(min(megabytes, 1.0))))
     documents = [part.body for part in read_parts(made, some) if not part.acknowledgment]
-    foreign = b"".join(interchange(min(size, FOREIGN / 1e6))).decode()
+    text = whole.decode()
     return {
-        "limit: split()": (size, lambda: split_limit(pieces)),
-        "framing": (size, lambda: framing(pieces)),
-        "interchanges, with digests": (size, lambda: scanned(pieces)),
-        "validation as events": (size, lambda: read(X12Reader(made.options(bind=False)), pieces)),
-        "named documents": (size, lambda: read(X12Reader(made.options()), pieces)),
-        "documents, 1 of 10 sets bad": (size, lambda: read_faulty(X12Reader(made.options()), wrong)),
-        "writing": (written(writer, documents) / 1e6, lambda: written(writer, documents)),
-        "pyx12 RawX12File": (len(foreign) / 1e6, lambda: pyx12_raw(foreign)),
-        "pyx12 X12Reader": (len(foreign) / 1e6, lambda: pyx12_reader(foreign)),
+        LIMIT: Work(size, lambda: split_limit(pieces, "~", "*")),
+        "framing": Work(size, lambda: framing(Framer(1_000_000), pieces), "at most 2.5"),
+        "interchanges, with digests": Work(size, lambda: scanned(pieces), "at most 2.5"),
+        "validation as events": Work(
+            size, lambda: read(X12Reader(made.options(bind=False)), pieces), "at most 8; better 5"
+        ),
+        "named documents": Work(size, lambda: read(X12Reader(made.options()), pieces), "at most 12; better 8"),
+        "documents, 1 of 10 sets bad": Work(
+            size, lambda: read_faulty(X12Reader(made.options()), wrong), "30 % slower at most"
+        ),
+        "writing": Work(written(writer, documents) / 1e6, lambda: written(writer, documents), "at least 5 MB/s"),
+        "pyx12 RawX12File": Work(size, lambda: pyx12_raw(text)),
+        "pyx12 X12Reader": Work(size, lambda: pyx12_reader(text)),
     }
 
 
@@ -223,48 +191,25 @@ def read_parts(made: X12Format, pieces: list[bytes]) -> list[Any]:
     return [part for piece in pieces for part in reader.feed(piece)] + list(reader.end())
 
 
-def measure(megabytes: float, rounds: int) -> dict[str, dict[str, float]]:
-    """Return for each contestant its median MB/s of processor time, and its median ratio to the limit."""
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 50)
-    pieces = cut(b"".join(interchange(megabytes)))
-    found = contestants(pieces)
-    rates: dict[str, list[float]] = {name: [] for name in found}
-    for _ in range(rounds):
-        for name, (size, work) in found.items():
-            begin = time.process_time()
-            work()
-            rates[name].append(size / (time.process_time() - begin))
-    limit = rates["limit: split()"]
-    return {
-        name: {
-            "mb_per_s": statistics.median(own),
-            "times_limit": statistics.median(most / one for most, one in zip(limit, own, strict=True)),
-        }
-        for name, own in rates.items()
-    }
+def sets(megabytes: float) -> tuple[Reader, Iterable[bytes]]:
+    """Many sets as documents."""
+    return _format().reader(), interchange(megabytes)
 
 
-def peak(kind: str, megabytes: float) -> dict[str, float]:
-    """Return the peak memory of this process while it reads a stream of this size, in MB."""
+def one(megabytes: float) -> tuple[Reader, Iterable[bytes]]:
+    """One set, validated as events."""
+    return X12Reader(_format().options(bind=False)), one_order(megabytes)
+
+
+def lines(megabytes: float) -> tuple[Reader, Iterable[bytes]]:
+    """One set, line by line as documents."""
+    return _format().reader("line"), one_order(megabytes)
+
+
+def _format() -> X12Format:
     made = X12().build({})
     assert isinstance(made, X12Format)
-    given = interchange(megabytes) if kind == "sets" else one_order(megabytes)
-    readers: dict[str, Callable[[], Any]] = {
-        "sets": made.reader,
-        "one": lambda: X12Reader(made.options(bind=False)),
-        "lines": lambda: made.reader("line"),
-    }
-    reader, parts = readers[kind](), 0
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    for piece in given:
-        found = reader.feed(piece)
-        assert not any(part.error for part in found)
-        parts += len(found)
-    *rest, answer = reader.end()
-    assert b"AK9*A" in answer.body and not any(part.error for part in rest)
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"mb": megabytes, "parts": parts, "peak_mb": after, "added_mb": after - before}
+    return made
 
 
 def overlays(partners: int) -> dict[str, float]:
@@ -280,27 +225,27 @@ def overlays(partners: int) -> dict[str, float]:
     return {"partners": partners, "seconds": time.process_time() - begin}
 
 
+BENCH = Bench(
+    "edi",
+    "X12 850",
+    contestants,
+    {"sets": sets, "one": one, "lines": lines},
+    peer="pyx12 X12Reader",
+    beside={"validation as events": 3},
+    large={"validation as events": 12},
+)
+
+
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mb", type=float, default=10.0, help="size of the input in MB")
-    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured")
-    parser.add_argument("--memory", choices=("sets", "one", "lines"), help="measure peak memory instead of speed")
+    parser = arguments(BENCH, __doc__)
     parser.add_argument("--overlays", action="store_true", help="measure the compilation of overlays instead")
     parser.add_argument("--partners", type=int, default=20, help="how many overlays")
-    parser.add_argument("--json", action="store_true", help="print JSON")
     given = parser.parse_args()
-    if given.memory or given.overlays:
-        found: dict[str, Any] = overlays(given.partners) if given.overlays else peak(given.memory, given.mb)
+    if given.overlays:
+        print(json.dumps(overlays(given.partners), indent=2))
     else:
-        found = dict(measure(given.mb, given.rounds))
-    if given.json or given.memory or given.overlays:
-        json.dump(found, sys.stdout, indent=2)
-        print()
-        return
-    print(f"X12 850, {given.mb:g} MB, {given.rounds} rounds, processor time")
-    for name, row in found.items():
-        print(f"{name:<28} {row['mb_per_s']:8.2f} MB/s {row['times_limit']:7.1f} x limit")
+        show(BENCH, given)
 
 
 if __name__ == "__main__":

@@ -1,33 +1,25 @@
 """How fast EDIFACT is read and written, side by side with the limit: split() of the same bytes in the same minutes.
 
-A busy machine moves every figure, so what counts is the ratio to the limit within a run: each round measures all
-contestants one after another, and the table gives the medians. A reader that is slower by far (pydifact) reads only the
-beginning; its figures are for each byte, as the others' are.
+How it is measured is said in `bench/edi_rounds.py`. pydifact reads only the beginning; its figures are for each byte,
+as the others' are.
 
-    python bench/edifact.py [--mb 10] [--rounds 5] [--json]
-    python bench/edifact.py --memory messages|one|lines [--mb 100]   peak memory of a reader, in its own process
+    python -m bench.edifact [--mb 10] [--rounds 5] [--json]
+    python -m bench.edifact --memory messages|one|lines [--mb 100]   peak memory of a reader, in its own process
 """
 
 from __future__ import annotations
 
-import argparse
-import json
-import resource
-import statistics
-import sys
-import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from pydifact.parser import Parser
 
+from bench.edi_rounds import LIMIT, Bench, Reader, Work, arguments, cut, framing, show, split_limit
 from esb.formats.edifact.codec import Edifact, EdifactFormat
 from esb.formats.edifact.framing import Framer
 from esb.formats.edifact.reader import EdifactReader
-from esb.formats.edifact.run import Run
 
-PIECE = 1 << 16
 LINES = 6
 HEAD = b"UNA:+.? 'UNB+UNOC:3+5412345000013:14+4012345000009:14+261121:0930+REF0001++ORDERS'"
 ENVELOPE = {"sender": {"id": "5412345000013", "qualifier": "14"}, "receiver": {"id": "4012345000009"}}
@@ -105,20 +97,6 @@ def order(number: int) -> bytes:
     return b"'".join(segments) + b"'"
 
 
-def split_limit(pieces: list[bytes]) -> None:
-    """The limit: decode, split by terminator, split by element, nothing checked, nothing released, nothing kept."""
-    for segment in b"".join(pieces).decode("latin-1").split("'"):
-        segment.split("+")
-
-
-def framing(pieces: list[bytes]) -> None:
-    """Interchanges found, separators taken from the data, segments cut, released characters shielded."""
-    framer = Framer(1_000_000, 1_000_000)
-    count = sum(len(event.segments) for piece in pieces for event in framer.feed(piece) if isinstance(event, Run))
-    rest = sum(len(event.segments) for event in framer.feed(b"", final=True) if isinstance(event, Run))
-    assert count + rest
-
-
 def read(reader: EdifactReader, pieces: list[bytes]) -> list[Any]:
     """Feed a reader; every message must be good."""
     found: list[Any] = []
@@ -132,84 +110,66 @@ def read(reader: EdifactReader, pieces: list[bytes]) -> list[Any]:
     return found
 
 
-def foreign(pieces: list[bytes]) -> None:
+def pydifact(text: str) -> None:
     """Segments by pydifact, nothing checked."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        for _ in Parser().parse(b"".join(pieces).decode("latin-1")):
+        for _ in Parser().parse(text):
             pass
 
 
-def written(made: EdifactFormat, pieces: list[bytes]) -> int:
-    """Write the documents of the beginning; return how many bytes they became."""
-    reader = made.reader("message")
-    documents = [part.body for part in reader.feed(b"".join(pieces)[: FOREIGN * 3])]
-    begin = time.process_time()
-    size = len(made.render(documents))
-    return int(size / (time.process_time() - begin))
-
-
-def measure(megabytes: float, rounds: int) -> dict[str, dict[str, float]]:
-    """Return for each contestant its median MB/s of processor time, and its median ratio to the limit."""
+def contestants(megabytes: float) -> dict[str, Work]:
+    """Return what is measured; the first is the limit."""
     whole = b"".join(interchange(megabytes))
-    pieces = [whole[at : at + PIECE] for at in range(0, len(whole), PIECE)]
+    pieces, size = cut(whole), len(whole) / 1e6
     made = Edifact(guide="edifact/ORDERS", envelope=ENVELOPE).build({})
     assert isinstance(made, EdifactFormat)
+    documents = [part.body for part in made.reader("message").feed(whole[: min(1_000_000, len(whole) // 2)])]
     end = whole.index(b"'UNH+", min(FOREIGN, len(whole) // 2)) + 1
-    contestants: dict[str, tuple[Callable[[list[bytes]], object], list[bytes]]] = {
-        "limit: split()": (split_limit, pieces),
-        "framing": (framing, pieces),
-        "validation": (lambda given: read(EdifactReader(made.options(bind=False)), given), pieces),
-        "named documents": (lambda given: read(EdifactReader(made.options()), given), pieces),
-        "pydifact (segments)": (foreign, [whole[:end]]),
-    }
-    rates: dict[str, list[float]] = {}
-    for _ in range(rounds):
-        for name, (work, given) in contestants.items():
-            begin = time.process_time()
-            work(given)
-            rates.setdefault(name, []).append(sum(map(len, given)) / 1e6 / (time.process_time() - begin))
-        rates.setdefault("writing", []).append(written(made, pieces) / 1e6)
-    limits = rates["limit: split()"]
     return {
-        name: {
-            "mb_per_s": statistics.median(found),
-            "times_limit": statistics.median(limit / rate for limit, rate in zip(limits, found, strict=True)),
-        }
-        for name, found in rates.items()
+        LIMIT: Work(size, lambda: split_limit(pieces, "'", "+")),
+        "framing": Work(size, lambda: framing(Framer(1_000_000, 1_000_000), pieces)),
+        "validation as events": Work(size, lambda: read(EdifactReader(made.options(bind=False)), pieces), "at most 10"),
+        "named documents": Work(size, lambda: read(EdifactReader(made.options()), pieces)),
+        "writing": Work(len(made.render(documents)) / 1e6, lambda: made.render(documents), "at least 5 MB/s"),
+        "pydifact Parser": Work(end / 1e6, lambda: pydifact(whole[:end].decode("latin-1"))),
     }
 
 
-def peak(megabytes: float, kind: str) -> dict[str, object]:
-    """Return the peak memory of this process when it reads a stream of this size, in MB."""
+def messages(megabytes: float) -> tuple[Reader, Iterable[bytes]]:
+    """Many messages as documents."""
+    return EdifactReader(_format().options()), interchange(megabytes)
+
+
+def one(megabytes: float) -> tuple[Reader, Iterable[bytes]]:
+    """One message, validated as events."""
+    return EdifactReader(_format().options(bind=False)), one_order(megabytes)
+
+
+def lines(megabytes: float) -> tuple[Reader, Iterable[bytes]]:
+    """One message, line by line as documents."""
+    return EdifactReader(_format().options(stream=True)), one_order(megabytes)
+
+
+def _format() -> EdifactFormat:
     made = Edifact(guide="edifact/ORDERS").build({})
     assert isinstance(made, EdifactFormat)
-    reader = EdifactReader(made.options(bind=kind != "one", stream=kind == "lines"))
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    parts = 0
-    for piece in interchange(megabytes) if kind == "messages" else one_order(megabytes):
-        parts += len(reader.feed(piece))
-    parts += len(reader.end())
-    after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    return {"kind": kind, "mb": megabytes, "parts": parts, "peak_mb": after, "added_mb": after - before}
+    return made
+
+
+BENCH = Bench(
+    "edifact",
+    "EDIFACT ORDERS",
+    contestants,
+    {"messages": messages, "one": one, "lines": lines},
+    peer="pydifact Parser",
+    beside={"validation as events": 8, "named documents": 8},
+)
 
 
 def main() -> None:
     """Measure and print."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--mb", type=float, default=10.0, help="size of the input in MB")
-    parser.add_argument("--rounds", type=int, default=5, help="how often everything is measured")
-    parser.add_argument("--memory", choices=("messages", "one", "lines"), help="measure peak memory instead of speed")
-    parser.add_argument("--json", action="store_true", help="print JSON")
-    given = parser.parse_args()
-    found: dict[str, Any] = peak(given.mb, given.memory) if given.memory else measure(given.mb, given.rounds)
-    if given.json or given.memory:
-        json.dump(found, sys.stdout, indent=2)
-        print()
-        return
-    print(f"EDIFACT ORDERS, {given.mb:g} MB, {given.rounds} rounds, processor time")
-    for name, row in found.items():
-        print(f"{name:<20} {row['mb_per_s']:8.2f} MB/s {row['times_limit']:8.1f} x limit")
+    show(BENCH, arguments(BENCH, __doc__).parse_args())
 
 
 if __name__ == "__main__":
