@@ -45,6 +45,8 @@ def line(totals: Counter[str], seconds: float, listening: str = "") -> str:
         count = sum(totals[kind] for kind in kinds)
         if count or number < 2:
             parts.append(f"{count} {name}")
+    if totals["held"] or totals["dead"]:
+        parts.append("who must act: esb dead list")
     return " · ".join(parts)
 
 

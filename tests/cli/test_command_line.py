@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -19,6 +20,7 @@ import pytest
 
 from esb import __version__
 from esb.cli import COMMANDS, run
+from esb.cli.progress import line
 
 PROJECT = {
     "esb.yaml": "defaults: { owner: me }\n",
@@ -173,6 +175,18 @@ def test_a_terminal_shows_one_line_that_counts_until_ctrl_c(tmp_path: Path):
     assert "esb.started" not in terminal.text
     assert "Traceback" not in terminal.text
     assert terminal.text.count("\n") <= 2
+
+
+@pytest.mark.parametrize(
+    ("totals", "said"),
+    [
+        ({"received": 2, "delivered": 2}, "3 s · 2 in · 2 delivered"),
+        ({"received": 1, "dead": 1}, "3 s · 1 in · 0 delivered · 1 exceptions · who must act: esb dead list"),
+        ({"received": 1, "held": 1}, "3 s · 1 in · 0 delivered · 1 held · who must act: esb dead list"),
+    ],
+)
+def test_the_line_names_the_command_when_somebody_must_act(totals: dict[str, int], said: str):
+    assert line(Counter(totals), 3.0) == said
 
 
 def test_what_needs_attention_scrolls_by_above_the_line(tmp_path: Path):
