@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Literal
 
-from esb.envelope import ChannelSpec
+from esb.envelope import Ack, ChannelSpec
 from esb.testing.channel_kit import (
     WITHIN,
     A,
@@ -125,6 +125,23 @@ async def a_killed_holder_of_an_ordered_channel_is_succeeded_in_order(backend: B
         assert got == numbers(30)
 
 
+async def who_is_lent_an_ordered_channel_anew_can_tell(backend: Backend) -> None:
+    """By the token: between deliveries of one tenure nobody else was lent any; so a successor has another one."""
+    spec = ChannelSpec(A, ordered=True)
+    async with opened(backend, spec) as channel, lending(channel, A, prefetch=2) as first:
+        await fill(channel, A, 6)
+        held = await take(first, 2)
+        await channel.settle([Ack(delivery) for delivery in held])
+        held += await take(first, 2)
+        async with lending(channel, A) as second:
+            await first.aclose()
+            others = await take(second, 4)
+
+        tenures = {id(delivery.token.tenure) for delivery in held}
+        assert len(tenures) == 1
+        assert tenures.isdisjoint(id(delivery.token.tenure) for delivery in others)
+
+
 async def many_processes_compete_without_loss_and_without_twins(backend: Backend) -> None:
     """While all of them live, each packet goes to one of them."""
     async with opened(backend) as channel:
@@ -199,6 +216,7 @@ async def what_kills_every_consumer_ends_among_the_dead(backend: Backend) -> Non
 PROCESS_CHECKS: tuple[Check, ...] = (
     what_a_killed_consumer_held_is_lent_again,
     a_killed_holder_of_an_ordered_channel_is_succeeded_in_order,
+    who_is_lent_an_ordered_channel_anew_can_tell,
     many_processes_compete_without_loss_and_without_twins,
     killed_competitors_lose_nothing,
     what_a_killed_publisher_was_promised_is_there,

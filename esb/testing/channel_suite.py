@@ -183,23 +183,6 @@ async def an_ordered_channel_has_one_active_consumer_and_keeps_the_order(backend
         assert rest == numbers(30)[2:]
 
 
-async def who_is_lent_an_ordered_channel_anew_can_tell(backend: Backend) -> None:
-    """By the token: between deliveries of one tenure nobody else was lent any; so a successor has another one."""
-    spec = ChannelSpec(A, ordered=True)
-    async with opened(backend, spec) as channel, lending(channel, A, prefetch=2) as first:
-        await fill(channel, A, 6)
-        held = await take(first, 2)
-        await channel.settle([Ack(delivery) for delivery in held])
-        held += await take(first, 2)
-        async with lending(channel, A) as second:
-            await first.aclose()
-            others = await take(second, 4)
-
-        tenures = {id(delivery.token.tenure) for delivery in held}
-        assert len(tenures) == 1
-        assert tenures.isdisjoint(id(delivery.token.tenure) for delivery in others)
-
-
 # --- retry
 
 
@@ -395,7 +378,6 @@ CHECKS: tuple[Check, ...] = (
     closing_a_consumer_returns_what_it_did_not_settle,
     closing_the_channel_returns_what_was_not_settled,
     an_ordered_channel_has_one_active_consumer_and_keeps_the_order,
-    who_is_lent_an_ordered_channel_anew_can_tell,
     a_retry_comes_back_counted_and_not_before_its_time,
     a_retry_that_is_not_counted_keeps_the_attempt,
     what_is_retried_is_not_lost_when_the_channel_closes,
