@@ -16,6 +16,8 @@ from esb.trading import Filed
 HEAL = 2.0
 """Seconds after which work is lent again when the channel or the store, not the message, is the cause."""
 
+PERHAPS_LEFT = "it was lent before, and some of it may have left already"
+
 
 @dataclass(slots=True)
 class Outcome:
@@ -85,9 +87,15 @@ def _exception(delivery: Delivery, message: Message, failed: Failed, reason: str
 
 
 def behind(delivery: Delivery, first: str, owner: str, now: float) -> Outcome:
-    """Park a message behind one of its key that a person must decide about first; released, it starts anew."""
+    """Park a message behind one of its key that a person must decide about first; released, it starts anew.
+
+    One that was lent before may have been run by a process that was killed before it could tell the history: whoever
+    decides must know that.
+    """
     message, _ = unpack(delivery.packet, read_body=False)
     reason = f"its order is kept: {first[:12]} of the same key must be decided first, then release this one"
+    if delivery.redelivered:
+        reason += f" ({PERHAPS_LEFT}; a release repeats it under the same ids, a discard takes nothing back)"
     line = record(message, "held", now, place=delivery.channel, text=reason)
     return Outcome(Ack(delivery), [held(delivery, message, (reason, owner), now)], [line])
 

@@ -178,3 +178,20 @@ async def test_who_stood_by_knows_what_was_blocked_meanwhile(ordered: Any):
     await asyncio.wait(tasks, timeout=5)
 
     assert ordered.sink.taken == ["b1", "b2"]
+
+
+async def test_who_decides_about_a_follower_that_was_lent_before_is_told_that_some_of_it_may_have_left(ordered: Any):
+    ordered.sink.refused = {"a1"}
+    await ordered.take(orders("a1"))
+    await ordered.work()
+    await ordered.take(orders("a2"))
+    await ordered.work(ordered.router(), ordered.recorder())
+    killed = ordered.bus.channel.consume("delivery/erp", 10)
+    await anext(killed)
+    await killed.aclose()
+    await ordered.take(orders("a3"))
+    await ordered.work()
+
+    rows = await waiting(ordered)
+    assert "some of it may have left already" in rows["a2"].reason
+    assert "may have left" not in rows["a3"].reason
