@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from msgspec import Struct
+
 from esb.errors import FormatError
 from esb.formats.edi.binder import more
 from esb.formats.edi.checks import counted
@@ -12,6 +14,21 @@ from esb.formats.edi.grammar import Check, Child, Element, Guide, Loop, Segment,
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.segment_writer import SegmentWriter, code_of, names_of
 from esb.message import NOTHING
+
+_SHAPES = 1000
+"""Sets of keys for which it is remembered what they are written by."""
+
+
+class _Slot(Struct, frozen=True):
+    """A child of a body with all that is needed to write it: `own` = the key of a loop's opener within its object,
+    `more` = the key of further segments whose first one is merged, `codes` = the codes behind the names of its key.
+    """
+
+    child: Child
+    writer: SegmentWriter
+    own: str
+    more: str
+    codes: Mapping[str, str]
 
 
 class SetWriter:
@@ -28,6 +45,8 @@ class SetWriter:
         self._writers: dict[str, SegmentWriter] = {}
         self._codes: dict[tuple[str, str], dict[str, str]] = {}
         self._names: dict[int, dict[str, list[int]]] = {}
+        self._slots: dict[int, tuple[_Slot, ...]] = {}
+        self._shapes: dict[tuple[int, tuple[str, ...]], Sequence[_Slot]] = {}
 
     def segments(self, document: Mapping[str, Any]) -> list[str]:
         """Return the segments. Raises FormatError naming the path in the document."""
@@ -39,44 +58,42 @@ class SetWriter:
 
     def _body(self, body: tuple[Child, ...], scope: Any, path: str, out: list[str], opener: bool = False) -> None:
         """Write what a scope holds, in the order of the guide; `opener` = the first segment is written already."""
-        for child in self._there(body, scope, path):
+        for slot in self._there(body, scope, path):
+            child = slot.child
             if opener and child is body[0]:
                 continue
             if isinstance(child, Loop):
                 if child.tree is not None:
                     self._tree(child, scope, path, out)
                 else:
-                    self._loop(child, scope, path, out)
+                    self._loop(child, slot, scope, path, out)
             elif child.into == ".":
-                self._merged(child, scope, path, out)
+                self._merged(slot, scope, path, out)
             elif child.into in scope:
-                for extra, fields, where in _items(child, scope[child.into], path, self._key_codes(child)):
-                    out.append(self._writer(child.segment).text(fields, where, extra))
+                text = slot.writer.text
+                for extra, fields, where in _items(child, scope[child.into], path, slot.codes):
+                    out.append(text(fields, where, extra))
 
-    def _merged(self, use: Use, scope: dict[str, Any], path: str, out: list[str]) -> None:
-        writer = self._writer(use.segment)
+    def _merged(self, slot: _Slot, scope: dict[str, Any], path: str, out: list[str]) -> None:
+        writer, key = slot.writer, slot.more
         if not scope.keys().isdisjoint(writer.names):
             out.append(writer.some(scope, path, NOTHING))
-        key = more(use)
         if key in scope:
             for number, fields in enumerate(_list(scope[key], f"{path}.{key}")):
                 out.append(writer.text(fields, f"{path}.{key}[{number}]", NOTHING))
 
-    def _loop(self, loop: Loop, scope: dict[str, Any], path: str, out: list[str]) -> None:
+    def _loop(self, loop: Loop, slot: _Slot, scope: dict[str, Any], path: str, out: list[str]) -> None:
         if loop.into not in scope:
             return
-        for extra, inner, where in _items(loop, scope[loop.into], path, self._key_codes(loop)):
+        writer, own = slot.writer, slot.own
+        for extra, inner, where in _items(loop, scope[loop.into], path, slot.codes):
             if not isinstance(inner, dict):
                 raise FormatError(f"{where} must be an object, not a {type(inner).__name__}")
-            self._opener(loop, inner, where, extra, out)
+            if own == ".":
+                out.append(writer.some(inner, where, extra))
+            else:
+                out.append(writer.text(inner.get(own, {}), f"{where}.{own}", extra))
             self._body(loop.body, inner, where, out, opener=True)
-
-    def _opener(self, loop: Loop, inner: dict[str, Any], where: str, extra: Mapping[str, Any], out: list[str]) -> None:
-        own, writer = loop.opener.into, self._writer(loop.opener.segment)
-        if own == ".":
-            out.append(writer.some(inner, where, extra))
-        else:
-            out.append(writer.text(inner.get(own, {}), f"{where}.{own}", extra))
 
     def _tree(self, loop: Loop, scope: dict[str, Any], path: str, out: list[str]) -> None:
         """Write the levels of a tree depth first; their numbers are given here."""
@@ -97,22 +114,41 @@ class SetWriter:
             self._body(kind.body, held, where, out, opener=True)
             stack += children[::-1]
 
-    def _there(self, body: tuple[Child, ...], scope: Any, path: str) -> Sequence[Child]:
+    def _there(self, body: tuple[Child, ...], scope: Any, path: str) -> Sequence[_Slot]:
         """Return the children of a body that a scope has something for, in the order of the guide."""
         if not isinstance(scope, dict):
             raise FormatError(f"{path} must be an object, not a {type(scope).__name__}")
-        known = self._known(body)
+        shape = id(body), tuple(scope)
+        found = self._shapes.get(shape)
+        if found is None:
+            found = self._wanted(body, scope, path)
+            if len(self._shapes) < _SHAPES:
+                self._shapes[shape] = found
+        return found
+
+    def _wanted(self, body: tuple[Child, ...], scope: dict[str, Any], path: str) -> Sequence[_Slot]:
+        known, slots = self._known(body), self._slots_of(body)
         found: set[int] = set()
         for name in scope:
             at = known.get(name)
             if at is None:
                 if any(isinstance(child, Loop) and name in _tree_names(child, scope) for child in body):
                     # levels that the tree has no name for stand under their code
-                    return body
+                    return slots
                 text = f"{path}.{name} has no place in {self._guide.set} ({self._guide.title})"
                 raise FormatError(f"{text}; there are {', '.join(sorted(known))}")
             found.update(at)
-        return [body[at] for at in sorted(found)]
+        return [slots[at] for at in sorted(found)]
+
+    def _slots_of(self, body: tuple[Child, ...]) -> tuple[_Slot, ...]:
+        found = self._slots.get(id(body))
+        if found is None:
+            found = self._slots[id(body)] = tuple(self._slot(child) for child in body)
+        return found
+
+    def _slot(self, child: Child) -> _Slot:
+        use = child if isinstance(child, Use) else child.opener
+        return _Slot(child, self._writer(use.segment), use.into, more(use), self._key_codes(child))
 
     def _known(self, body: tuple[Child, ...]) -> dict[str, list[int]]:
         """Return the keys of a body's objects, each with the positions of the children that may write it."""
