@@ -85,7 +85,7 @@ class CsvReader:
             missing = [name for name in wanted if name not in names]
             unknown = [name for name in names if name not in wanted]
             detail = f"missing {missing}, unknown {unknown}" if missing or unknown else "in another order"
-            return f"the columns are not the declared ones ({detail}); agree on the columns: with the sender"
+            return f"the columns are not the declared ones ({detail}); agree on the columns with the sender"
         for name in (*self._layout.keys, *self._layout.numbers.columns):
             if name not in names:
                 return f"there is no column {name!r}, it has {names}"

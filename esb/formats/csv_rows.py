@@ -11,7 +11,7 @@ from msgspec import Struct
 
 from esb.edge import Finding, Part
 from esb.formats.characters import Characters
-from esb.formats.parts import bad, too_large
+from esb.formats.parts import bad, more_faults, too_large
 
 FINDINGS = 20
 """Faults of one document that are told; the rest are counted."""
@@ -95,8 +95,7 @@ class Whole:
         if self._size > self._limit:
             yield too_large("csv", raw, self._limit, self._line)
         elif self._faults:
-            more = f" (and {self._faults - 1} more faults)" if self._faults > 1 else ""
-            error = f"csv: {self._findings[0].text}{more}"
+            error = f"csv: {self._findings[0].text}{more_faults(self._faults - 1)}"
             yield Part(None, raw, error=error, findings=tuple(self._findings))
         else:
             rows: Any = self._rows

@@ -20,6 +20,11 @@ def too_large(name: str, head: bytes, limit: int, line: int = 1) -> Part:
     return bad(name, "too-large", text, head[:KEPT], line)
 
 
+def more_faults(count: int) -> str:
+    """Return how many faults are not told here, to stand behind the one that is; nothing if that was all."""
+    return f" (and {count} more fault{'s' if count > 1 else ''})" if count else ""
+
+
 class Gathering:
     """Bytes of one document that is read whole: at most `limit`, then only counted."""
 

@@ -26,7 +26,7 @@ from esb.runtime.bus import Bus
 from esb.runtime.claims import check_out
 from esb.runtime.coalesce import Coalesce
 from esb.runtime.committing import commit, commit_all, settle
-from esb.runtime.history import record
+from esb.runtime.history import record, tell
 from esb.runtime.lanes import Lanes
 from esb.runtime.lending import Lending
 from esb.runtime.pausing import pause_unless
@@ -214,6 +214,7 @@ class Deliverer:
             return Outcome(Retry(delivery, HEAL, counted=False))
         failed = Failed(self._judged(error), self._endpoint, self._plan.owner)
         outcome = fail(delivery, message, failed, self._plan.policy, now)
+        tell(self._bus.log, outcome.records)
         state, detail = ("unknown", str(error)) if isinstance(error, UnknownOutcomeError) else ("intent", CLEAN)
         outcome.entry = LedgerEntry(entry.key, state, entry.attempt, now, detail)  # type: ignore[arg-type]
         return outcome

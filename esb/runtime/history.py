@@ -11,6 +11,7 @@ import msgspec
 from esb.envelope import Addressed, Delivery, Packet, unpack
 from esb.errors import FormatError
 from esb.message import Message, derive
+from esb.ports import Log
 from esb.records import Parked, Record, RecordKind
 
 _encode = msgspec.json.Encoder(enc_hook=dict).encode
@@ -18,6 +19,7 @@ _records = msgspec.json.Decoder(list[Record]).decode
 _parked = msgspec.json.Decoder(Parked).decode
 _VARYING = re.compile(r"[0-9][0-9a-f-]*|'[^']*'|\"[^\"]*\"")
 _TEXT = 2000
+_FAILURES = {"retry": "message.retry", "dead": "message.exception"}
 
 
 def record(message: Message, kind: RecordKind, at: float, **fields: object) -> Record:
@@ -46,6 +48,13 @@ def record(message: Message, kind: RecordKind, at: float, **fields: object) -> R
 def journal(records: Sequence[Record]) -> Addressed:
     """Return the records as one packet for the journal channel."""
     return Addressed("journal", Packet(id=derive("journal", *(line.id for line in records)), body=_encode(records)))
+
+
+def tell(log: Log, records: Sequence[Record]) -> None:
+    """Say in the log what failed, for whoever watches the process; the history has the same lines."""
+    for line in records:
+        if line.kind in _FAILURES:
+            log.warning(_FAILURES[line.kind], message=line.message_id, place=line.place, reason=line.text)
 
 
 def read_journal(packet: Packet) -> list[Record]:

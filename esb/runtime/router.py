@@ -18,7 +18,7 @@ from esb.runtime.bus import Bus
 from esb.runtime.claims import check_in, check_out
 from esb.runtime.committing import commit, commit_all
 from esb.runtime.filing import file_away
-from esb.runtime.history import record
+from esb.runtime.history import record, tell
 from esb.runtime.item import Item
 from esb.runtime.lanes import Lanes
 from esb.runtime.lending import Lending
@@ -134,7 +134,9 @@ class Router:
             message = replace(message, keys=error.message.keys)  # what it became known by on the way here
         policy = (plan if self._route in plan.policies else self._bus.plans.current).policies[self._route]
         failed = Failed(cause, place, route.owner if route else "")
-        return fail(item.delivery, message, failed, policy, self._bus.clock.now())
+        outcome = fail(item.delivery, message, failed, policy, self._bus.clock.now())
+        tell(self._bus.log, outcome.records)
+        return outcome
 
     async def _leave(self, item: Item) -> Outcome:
         """Return what a run that passed wants to leave: its sends, its parked messages and its history."""

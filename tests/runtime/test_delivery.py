@@ -107,6 +107,18 @@ async def test_a_failure_that_may_heal_is_delayed_and_its_attempt_counted(rigged
     assert await rig.parked() == []
 
 
+async def test_what_fails_is_said_in_the_log_of_the_process(rigged: Any):
+    rig = await rigged()
+    rig.sink.fails = [EndpointError("it is down"), RejectedError("no such customer")]
+    await arrived(rig, 2)
+    await rig.work(rig.deliverer())
+
+    told = {event: fields for event, fields in rig.bus.log.events if event.startswith("message.")}
+    assert "it is down; attempt 1, next in" in told["message.retry"]["reason"]
+    assert told["message.exception"]["place"] == "erp"
+    assert "no such customer" in told["message.exception"]["reason"]
+
+
 async def test_an_unknown_outcome_waits_for_a_person_where_nothing_may_be_repeated(rigged: Any):
     rig = await rigged()
     rig.sink.fails = [UnknownOutcomeError("no answer")]

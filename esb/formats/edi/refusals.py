@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from esb.edge import Part
 from esb.formats.edi.faults import Fault, errors
 from esb.formats.edi.kept import KEPT
-from esb.formats.parts import bad
+from esb.formats.parts import bad, more_faults
 
 
 class Junk(Protocol):
@@ -47,8 +47,7 @@ class Words(Struct, frozen=True):
         found = errors(list(faults))
         first = found[0]
         place = f"{label}, segment {first.segment}" if first.segment else label
-        more = len(found) - 1 + untold
-        others = f" (and {more} more faults)" if more else ""
+        others = more_faults(len(found) - 1 + untold)
         return f"{self.dialect}: {first.text} ({place}){others}; ask the partner to resend"
 
     def junk(self, found: Junk) -> Part:

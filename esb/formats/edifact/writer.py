@@ -25,6 +25,7 @@ from esb.formats.edifact.characters import Characters
 from esb.formats.edifact.charsets import CHARSETS
 from esb.formats.edifact.draft import Batch, Draft, Frame
 from esb.formats.edifact.service import FILLER, shield
+from esb.formats.parts import more_faults
 from esb.message import Scope
 from esb.specs import Spec
 
@@ -230,7 +231,7 @@ class Writer:
         walk.open(segments[0], lambda index: (0, 0), 0)
         walk.run(segments, 1, lambda index: (0, 0))
         if found := errors(walk.faults):
-            more = f" (and {len(found) - 1} more faults)" if len(found) > 1 else ""
+            more = more_faults(len(found) - 1)
             raise FormatError(
                 f"edifact: {found[0].text} (segment {found[0].segment} of the {name} to be written){more}"
             )

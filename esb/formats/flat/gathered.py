@@ -12,7 +12,7 @@ from esb.formats.edi.machine import Machine
 from esb.formats.edi.walker import Limits, Walk
 from esb.formats.flat.guide import BEGINNING, ENDING
 from esb.formats.flat.kinds import Front, Told, restored
-from esb.formats.parts import too_large
+from esb.formats.parts import more_faults, too_large
 
 FINDINGS = 20
 """Faults of one document that are told; the rest are counted."""
@@ -94,8 +94,7 @@ class Gathered:
             return too_large(dialect, raw, self._limit, self._line)
         findings = tuple(self.findings(dialect))
         first = next(finding for finding in findings if finding.severity == "error")
-        more = len(findings) + self._untold - 1
-        error = f"{dialect}: {first.text[:1500]}" + (f" (and {more} more faults)" if more else "")
+        error = f"{dialect}: {first.text[:1500]}{more_faults(len(findings) + self._untold - 1)}"
         return Part(None, raw, error=error, findings=findings)
 
     def _note(self, fault: Fault) -> None:

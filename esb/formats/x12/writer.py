@@ -20,6 +20,7 @@ from esb.formats.edi.machine import Machine
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.set_writer import SetWriter
 from esb.formats.edi.walker import Walk
+from esb.formats.parts import more_faults
 from esb.formats.x12.draft import Draft, Frame, Group
 from esb.message import Scope
 from esb.specs import Spec
@@ -168,7 +169,7 @@ class Writer:
         walk.open(segments[0], lambda index: (0, 0), 0)
         walk.run(segments, 1, lambda index: (0, 0))
         if found := errors(walk.faults):
-            more = f" (and {len(found) - 1} more faults)" if len(found) > 1 else ""
+            more = more_faults(len(found) - 1)
             raise FormatError(f"x12: {found[0].text} (segment {found[0].segment} of the {name} to be written){more}")
 
     def _day(self, guide: Guide, segments: list[str]) -> str:
