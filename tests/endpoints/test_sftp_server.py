@@ -176,7 +176,7 @@ async def test_a_client_that_is_killed_half_way_leaves_nothing_and_may_come_agai
     code, said = await server.sftp(f"put {file} big.edi")
 
     assert left == []
-    assert server.told("sftp_server.cut")[0]["file"] == "'in/big.edi'"
+    assert server.told("sftp_server.cut")[0]["file"] == "in/big.edi"
     assert code == 0, said
     await until(lambda: bool(server.intake.taken))
     assert [taken.body for taken in server.intake.taken] == [file.read_bytes()]

@@ -10,7 +10,7 @@ import asyncio
 
 from esb.endpoints.polling.claims import Claims
 from esb.endpoints.polling.files import Entry, Files, Spot
-from esb.endpoints.polling.names import shown
+from esb.endpoints.polling.names import logged
 from esb.endpoints.polling.readiness import Readiness
 from esb.endpoints.polling.taker import CutError, Polling, Taker, UnreadableError, UnstableError
 from esb.endpoints.taking import TakingBugError
@@ -116,7 +116,7 @@ class Poller:
         """Log something about a file that stays where it is: once, not at every look."""
         if path not in self._told:
             self._told.add(path)
-            self._log.warning(event, endpoint=self._polling.name, file=shown(path), reason=reason)
+            self._log.warning(event, endpoint=self._polling.name, file=logged(path), reason=reason)
 
     async def _one(self, path: str, claimed: bool, intake: Intake) -> None:
         """Deal with one file; nothing that goes wrong with it may reach its siblings."""
@@ -134,7 +134,7 @@ class Poller:
             await self._taker.take(path, intake)
             self._tries.pop(path, None)
         except UnstableError as error:
-            self._log.info("file.unstable", endpoint=self._polling.name, file=shown(path), reason=str(error))
+            self._log.info("file.unstable", endpoint=self._polling.name, file=logged(path), reason=str(error))
             self._readiness.forget(path)
             await self._claims.give_back(path)
         except CutError as error:
@@ -157,7 +157,7 @@ class Poller:
             await self._taker.refuse(path, f"{error} (tried {tries} times)")
             del self._tries[path]
         else:
-            self._log.warning("file.again", endpoint=self._polling.name, file=shown(path), reason=str(error))
+            self._log.warning("file.again", endpoint=self._polling.name, file=logged(path), reason=str(error))
 
     def _postpone(self, error: EsbError) -> None:
         """Stop starting files for a while: the place or the bus is out of reach.

@@ -35,6 +35,11 @@ def shown(path: str) -> str:
     return ascii(path if len(path) <= LONGEST else path[:LONGEST] + "…")
 
 
+def logged(path: str) -> str:
+    """Return a path for a field of a log line: as it is where nothing in it can deceive a reader, else as `shown`."""
+    return path if path.isascii() and path.isprintable() and len(path) <= LONGEST else shown(path)
+
+
 def with_suffix(path: str, suffix: str) -> str:
     """Return the path with a suffix before its extension: `in/a.edi` and `1f` give `in/a-1f.edi`."""
     folder, slash, name = path.rpartition("/")

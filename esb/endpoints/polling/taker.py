@@ -12,7 +12,7 @@ from esb.edge import Accepted, Receipt
 from esb.endpoints.polling.claims import Claims
 from esb.endpoints.polling.ending import TAIL
 from esb.endpoints.polling.files import Entry, Files, OutOfReachError
-from esb.endpoints.polling.names import shown
+from esb.endpoints.polling.names import logged, shown
 from esb.endpoints.polling.readiness import ReadyRule
 from esb.endpoints.taking import take
 from esb.errors import EndpointError, FormatError, MessageError, TooLargeError
@@ -103,7 +103,7 @@ class Taker:
         )
         stands = await self._claims.settle(path, "failed", key or path, "\n".join(lines) + "\n")
         self._world.log.error(
-            "file.failed", endpoint=self._polling.name, file=shown(path), reason=reason, moved_to=shown(stands)
+            "file.failed", endpoint=self._polling.name, file=logged(path), reason=reason, moved_to=logged(stands)
         )
 
     def _check(self, entry: Entry) -> None:
@@ -170,9 +170,9 @@ class Taker:
         self._world.log.info(
             "file.repeated" if accepted.repeated else "file.taken",
             endpoint=self._polling.name,
-            file=shown(path),
+            file=logged(path),
             message=accepted.message_id,
             documents=accepted.documents,
             bad=accepted.bad,
-            moved_to=shown(stands),
+            moved_to=logged(stands),
         )

@@ -16,7 +16,7 @@ import asyncssh
 from asyncssh.sftp import SFTPServerHandler
 from asyncssh.stream import SSHServerStreamSession
 
-from esb.endpoints.polling.names import shown
+from esb.endpoints.polling.names import logged
 from esb.endpoints.sftp_server.drop_box import DropBox, Upload, attributes
 
 _VERSION = 3
@@ -87,11 +87,11 @@ class Conversation(asyncssh.SFTPServer):
             os.close(_descriptor(file_obj))
         elif self._cut:
             self._box.drop(file_obj)
-            self._tell("sftp_server.cut", file=shown(file_obj.name), size=file_obj.size)
+            self._tell("sftp_server.cut", file=logged(file_obj.name), size=file_obj.size)
         else:
             with _answers():
                 await asyncio.to_thread(self._box.finish, file_obj)
-            self._tell("sftp_server.received", file=shown(file_obj.name), size=file_obj.size)
+            self._tell("sftp_server.received", file=logged(file_obj.name), size=file_obj.size)
 
     def read(self, file_obj: object, offset: int, size: int) -> bytes:
         if isinstance(file_obj, Upload):
