@@ -24,24 +24,23 @@ STOPS = frozenset({"UNA", "UNB", "UNG", "UNH", "UNT", "UNE", "UNZ", "UNO"})
 class Message:
     """An open message: what its header says of it, and what it becomes."""
 
+    __slots__ = ("_group", "_interchange", "_ongoing", "_options", "identifier", "name", "number", "version", "walk")
+    walk: Walk
+    _ongoing: Ongoing
+
     def __init__(self, options: Options, interchange: Interchange, group: Group | None) -> None:
         self._options, self._interchange, self._group = options, interchange, group
-        self.walk: Walk
-        self._ongoing: Ongoing
-        self.number = self.version = ""
+        self.name = self.number = self.version = ""
         self.identifier: list[str] = []
-
-    @property
-    def name(self) -> str:
-        """The message type."""
-        return self.identifier[0] if self.identifier else ""
 
     def open(self, values: list[str], run: Run, index: int, begin: int) -> None:
         """Take the UNH; `begin` = where it stands in the run's text."""
         options, marks = self._options, self._interchange.marks
         self.number = at(values, 1, marks)
         identifier = values[2] if len(values) > 2 else ""
-        self.identifier = [plain(part) for part in identifier.split(marks.component)]
+        parts = identifier.split(marks.component)
+        self.identifier = parts if identifier.isascii() else [plain(part) for part in parts]
+        self.name = self.identifier[0]
         self.version = "".join(self.identifier[1:3]).replace(" ", "")
         machine, supported, known = self._machine()
         self.walk = Walk(
@@ -74,7 +73,8 @@ class Message:
 
     def _check_header(self, values: list[str], supported: bool) -> None:
         walk, wrong = self.walk, unh_faults(self.number, self.identifier)
-        self._ongoing.note("UNH", wrong, _shown(values))
+        if wrong:
+            self._ongoing.note("UNH", wrong, _shown(values))
         if not supported and not any(element == 2 for _, element, _ in wrong):
             text = f"there is no guide for message {':'.join(self.identifier)[:40]!r}"
             walk.fault("set.unsupported", text, tag="UNH", element=2)
@@ -99,7 +99,8 @@ class Message:
     def close(self, proper: bool) -> Verdict:
         """End it; `proper` = with a UNT."""
         walk = self.walk
-        if proper:
+        # a UNT that says exactly what it should needs no closer look
+        if proper and not (self.number.isalnum() and walk.trailer == ["UNT", str(walk.count), self.number]):
             wrong = unt_faults(walk.trailer, walk.count, self.number, self._interchange.marks)
             self._ongoing.note("UNT", wrong, _shown(walk.trailer))
         code = self._ongoing.close(proper)
