@@ -194,6 +194,24 @@ def test_rare_segments_have_the_places_that_the_published_table_gives_them(name:
     assert [finding.text for finding in found if finding.code.startswith(("seg.", "loop."))] == []
 
 
+@pytest.mark.parametrize(
+    ("version", "measured", "told"),
+    [
+        ("004010", "***1*EA", []),
+        ("004010", "*****1", ["el.needed"]),
+        ("005010", "*****1", ["el.needed"]),
+        ("005010", "*****1******0*A", []),
+        ("005010", "*****1******0", ["el.needed", "el.needed"]),
+    ],
+)
+def test_a_range_that_is_measured_has_a_unit_or_since_005010_a_code(version: str, measured: str, told: list[str]):
+    text = order("0001", ("PID*F****Widget", f"MEA{measured}"))
+
+    parts = read(interchange(text, version=version))
+
+    assert [finding.code for part in parts for finding in part.findings] == told
+
+
 @pytest.mark.parametrize(("version", "told"), [("004010", "el.too-many"), ("005010", "el.excluded")])
 def test_a_place_has_a_state_or_another_subdivision_since_there_is_one(version: str, told: str):
     place = ("N4*Springfield*IL*62701", "N4*Springfield*IL*62701*US***IL")
