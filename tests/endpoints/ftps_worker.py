@@ -15,6 +15,7 @@ class Handler(TLS_FTPHandler):
     tls_data_required = True
     permit_foreign_addresses = False
     banner = "a server for tests"
+    auth_failed_timeout = 0.1  # seconds before it refuses a user
 
 
 class Implicit(Handler):
