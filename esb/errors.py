@@ -114,16 +114,9 @@ class ConflictError(MessageError):
 
 
 class RejectedError(MessageError):
-    """The receiver understood the message and said no.
-
-    `to_any`: it would say so to any message, for it refuses our credentials, our rights or the address.
-    """
+    """The receiver understood the message and said no."""
 
     failure_class: ClassVar[FailureClass] = "rejected"
-
-    def __init__(self, text: str = "", *, to_any: bool = False) -> None:
-        super().__init__(text)
-        self.to_any = to_any
 
 
 class EndpointError(EsbError):

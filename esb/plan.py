@@ -105,8 +105,8 @@ class IntakePlan:
 class Breaker:
     """Trips when `ratio` of at least `least` calls fail; pauses `pause` seconds, then lets one call probe.
 
-    Also trips when `refusals` calls in a row are refused whatever they say: such a receiver no longer knows us, and is
-    asked every `slowly` seconds until it takes something. Else one lost key would make an exception of all that waits.
+    Also trips when `refusals` calls in a row are refused for one reason: such a receiver has changed, and is asked
+    every `slowly` seconds until it takes something. Else one change would make an exception of all that waits.
     """
 
     ratio: float = 0.5

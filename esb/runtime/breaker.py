@@ -18,7 +18,7 @@ class Breaker:
         self._probing = False
         self._first = min(1.0, plan.pause)
         self._pause = self._first
-        self._refused = 0
+        self._refused, self._reason = 0, ""
 
     @property
     def state(self) -> str:
@@ -47,17 +47,18 @@ class Breaker:
         self._good += 1
         self._fade()
 
-    def refused(self, now: float) -> None:
-        """Count a call that was refused whatever it said; one of many in a row opens it, for a short while.
+    def refused(self, now: float, reason: str) -> None:
+        """Count a call that reached the receiver and was refused.
 
-        A message that was refused for what it says has `passed`: the receiver works.
+        Many in a row for one reason open it for a short while: the receiver wants something else than it did, or lets
+        us in no more. Refusals for different reasons are about their messages, and stop nothing.
         """
-        refused = self._refused + 1
+        refused = self._refused + 1 if reason == self._reason else 1
         pause = min(self._pause, self._plan.slowly)
         self.passed()
         if refused >= self._plan.refusals:
             self._open_until, self._pause = now + pause, min(pause * 2, self._plan.slowly)
-        self._refused = refused
+        self._refused, self._reason = refused, reason
 
     def failed(self, now: float) -> None:
         """Count a call that did not; trips at the ratio, and a probe that failed opens it again."""

@@ -26,7 +26,7 @@ from esb.runtime.bus import Bus
 from esb.runtime.claims import check_out
 from esb.runtime.coalesce import Coalesce
 from esb.runtime.committing import commit, commit_all, settle
-from esb.runtime.history import record, tell
+from esb.runtime.history import fingerprint, record, tell
 from esb.runtime.lanes import Lanes
 from esb.runtime.lending import Lending
 from esb.runtime.pausing import pause_unless
@@ -162,10 +162,7 @@ class Deliverer:
             self.breaker.failed(self._bus.clock.now())
             raise
         except RejectedError as error:
-            if error.to_any:
-                self.breaker.refused(self._bus.clock.now())
-            else:
-                self.breaker.passed()  # they read it and said no to it: bad messages never stop good ones
+            self.breaker.refused(self._bus.clock.now(), fingerprint("rejected", "", self._endpoint, str(error)))
             raise
         except Exception:
             self.breaker.passed()

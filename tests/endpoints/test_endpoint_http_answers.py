@@ -88,24 +88,6 @@ def test_each_status_has_its_class(status, headers, error, wait):
     assert str(status) in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("status", "fixed", "templated"),
-    [
-        *((status, True, True) for status in (401, 403, 407)),
-        *((status, True, False) for status in (302, 308, 404, 405, 410)),
-        *((status, False, False) for status in (400, 402, 406, 409, 411, 413, 415, 418, 422, 431, 451)),
-    ],
-)
-def test_a_no_to_our_credentials_or_to_the_address_is_told_from_a_no_to_the_message(status, fixed, templated):
-    told = []
-    for reading in (Reading(fixed=True), Reading(fixed=False)):
-        with pytest.raises(RejectedError) as caught:
-            outcome(Answered(status, {}), reading, NOW)
-        told.append(caught.value.to_any)
-
-    assert told == [fixed, templated]
-
-
 def test_any_2xx_is_delivered_unless_others_are_expected():
     assert outcome(Answered(201, {}, b"{}"), Reading(), NOW).detail == "201 Created"
     assert outcome(Answered(299, {}), Reading(), NOW).detail == "299"

@@ -120,17 +120,6 @@ async def is_open(session, address):
         return 'esb_endpoint_open{endpoint="ill"} 1.0' in await answer.text()
 
 
-async def test_a_run_of_bad_documents_stops_no_good_one_behind_it(tmp_path):
-    made = Choosy(422, until=40)
-
-    async with posted(tmp_path, made, 60) as (session, address):
-        await until(lambda: made.refused + len(made.took) == 60, 30)
-        opened = await is_open(session, address)
-
-    assert made.took == set(range(40, 60))
-    assert (made.refused, opened) == (40, False)
-
-
 async def test_a_lost_credential_makes_exceptions_of_few_and_the_rest_go_on_when_it_is_back(tmp_path):
     made = Choosy(401, until=80)
 

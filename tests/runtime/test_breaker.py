@@ -50,26 +50,36 @@ def test_as_many_refusals_in_a_row_as_no_message_explains_open_it_for_seconds_on
     breaker = Breaker(Plan(refusals=3, slowly=4.0))
     states, pauses, now = [], [], 0.0
     for _ in range(3):
-        breaker.refused(now)
+        breaker.refused(now, "401")
         states.append(breaker.state)
     for _ in range(4):
         pauses.append(breaker.wait(now))
         now += pauses[-1]
         assert breaker.wait(now) == 0.0
-        breaker.refused(now)
+        breaker.refused(now, "401")
 
     assert states == ["closed", "closed", "open"]
     assert pauses == [1.0, 2.0, 4.0, 4.0]
 
 
+def test_a_refusal_for_another_reason_is_about_its_message_and_begins_a_new_row():
+    breaker = Breaker(Plan(refusals=3))
+    for reason in ("401", "401", "no such customer", "401", "401"):
+        breaker.refused(0.0, reason)
+    before = breaker.state
+    breaker.refused(0.0, "401")
+
+    assert (before, breaker.state) == ("closed", "open")
+
+
 def test_one_call_that_is_taken_ends_a_row_of_refusals():
     breaker = Breaker(Plan(refusals=3))
     for _ in range(3):
-        breaker.refused(0.0)
+        breaker.refused(0.0, "401")
     breaker.wait(1.0)
     breaker.passed()
     for _ in range(2):
-        breaker.refused(1.0)
+        breaker.refused(1.0, "401")
 
     assert breaker.state == "closed"
     assert breaker.wait(1.0) == 0.0

@@ -129,8 +129,7 @@ class HttpOut(EndpointSpec):
             gone=Gone(world.state, name, world.log) if self._disables() else None,
             replies=Replies(self.answer) if self.answer else None,
         )
-        fixed = destination.fixed and (self.path is None or self.path.kind == "literal")
-        return HttpSink(call, Reading(frozenset(self.expect), self.conflict, fixed=fixed), client, door, clock)
+        return HttpSink(call, Reading(frozenset(self.expect), self.conflict), client, door, clock)
 
     def _disables(self) -> bool:
         if self.gone is not None:

@@ -23,10 +23,6 @@ LONGEST_WAIT = 86400.0
 _EXCERPT = 200
 _SECONDS = re.compile(r"\d{1,12}(\.\d{1,9})?", re.ASCII)
 _AGAIN = frozenset({408, 425, 500, 503})
-_NOT_US = frozenset({401, 403, 407})
-"""Who calls is refused, whatever the message says."""
-_NOT_HERE = frozenset({404, 405, 410, 421})
-"""So is the address, where it is the same for all messages; else it may be what the message asks for."""
 _CUT = frozenset({502, 504})
 """A gateway lost its server: whether that had applied the call, nobody knows."""
 
@@ -54,14 +50,12 @@ class Reading:
     """How an endpoint's answers are read. `expect`: statuses that mean done, empty = any 2xx.
 
     `safe`: the call was a question; nothing can have been applied. `secrets` are cut out of what is quoted.
-    `fixed`: every message goes to the same address.
     """
 
     expect: frozenset[int] = frozenset()
     conflict: OnConflict = "rejected"
     safe: bool = False
     secrets: tuple[str, ...] = ()
-    fixed: bool = False
 
 
 def retry_after(text: str | None, now: float) -> float | None:
@@ -86,7 +80,7 @@ def outcome(answered: Answered, reading: Reading, now: float) -> Delivered:
         ThrottledError: 429, or 503 that says when to come again.
         UnknownOutcomeError: A gateway cut the call.
         EndpointError: The receiver failed and may heal.
-        RejectedError: It said no, to this message or to any.
+        RejectedError: It said no.
     """
     status = answered.status
     if status in reading.expect or (not reading.expect and 200 <= status < 300):
@@ -109,11 +103,10 @@ def _failure(answered: Answered, reading: Reading, now: float) -> EsbError:
     if status >= 500:
         return EndpointError(text, wait)
     if 300 <= status < 400:
-        text = f"{text}; redirects are not followed: write the final address into `url`"
-        return RejectedError(text, to_any=reading.fixed)
+        return RejectedError(f"{text}; redirects are not followed: write the final address into `url`")
     if 200 <= status < 300:
         return RejectedError(f"{text}; expected {', '.join(map(str, sorted(reading.expect)))}")
-    return RejectedError(text, to_any=status in _NOT_US or (status in _NOT_HERE and reading.fixed))
+    return RejectedError(text)
 
 
 def excerpt(answered: Answered, secrets: tuple[str, ...]) -> str:

@@ -37,7 +37,7 @@ def _judged() -> Iterator[None]:
     try:
         yield
     except DeniedError as error:
-        raise RejectedError(str(error), to_any=True) from error
+        raise RejectedError(str(error)) from error
     except OutOfReachError as error:
         raise EndpointError(str(error)) from error
 
@@ -103,8 +103,7 @@ class RemoteSink:
         except MissingError:
             directory = self._target.directory
             if not await self._place.is_folder(directory):
-                text = f"{directory} is not a directory at the server; create it there"
-                raise RejectedError(text, to_any=True) from None
+                raise RejectedError(f"{directory} is not a directory at the server; create it there") from None
             await self._place.make_folders(at.rpartition("/")[0], directory)
             return await self._place.upload(at, data)
 

@@ -42,8 +42,6 @@ _BY_STATE: Final = {
     "XX": "transient",
 }
 """SQLSTATE classes that may heal: rollbacks, connections, resources, locks, shutdowns, the system, sign-in."""
-_NOT_US: Final = frozenset({"42501", "42P01", "42703", "3F000"})
-"""No right, no such table, column or schema: whatever a message says, the answer is the same."""
 _PATIENCE = 2.0
 """Seconds that a rollback may take; a server that is gone answers none."""
 _WORDS = re.compile(r"[^\x20-\x7e\u00a0-\U0010ffff]+")
@@ -172,7 +170,7 @@ class Place:
     def _explained(self, error: BaseException, committing: bool) -> EsbError:
         text = f"{self.shown}: {reason_of(error)}"
         if _is_refusal(error):
-            return RejectedError(text, to_any=isinstance(error, NoSuchTableError) or _state(error) in _NOT_US)
+            return RejectedError(text)
         if committing:
             return UnknownOutcomeError(f"{text}; the commit had been sent and may have been applied")
         return EndpointError(text)
@@ -209,13 +207,7 @@ def _is_refusal(error: BaseException) -> bool:
         return True
     if not isinstance(error, DBAPIError) or error.connection_invalidated:
         return False
-    state = _state(error)
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
     if state:
-        return _BY_STATE.get(state[:2]) is None
+        return _BY_STATE.get(str(state)[:2]) is None
     return isinstance(error, IntegrityError | DataError | ProgrammingError | NotSupportedError)
-
-
-def _state(error: BaseException) -> str:
-    """Return the SQLSTATE of an error, or nothing where the driver has none."""
-    origin = getattr(error, "orig", None)
-    return str(getattr(origin, "sqlstate", None) or getattr(origin, "pgcode", None) or "")

@@ -107,7 +107,7 @@ class SqlSink:
         made = _UPSERTS.get(self._place.dialect.name)
         if made is None:
             raise RejectedError(
-                f"upsert is not set up for {self._place.dialect.name}; write run: with its own statement", to_any=True
+                f"upsert is not set up for {self._place.dialect.name}; write run: with its own statement"
             )
         statement = made(table).values(dict(row))
         others = {name: statement.excluded[name] for name in row if name not in action.key}
@@ -126,8 +126,7 @@ class SqlSink:
     def _column(self, table: Table, name: str) -> Column[Any]:
         if name not in table.c:
             known = ", ".join(column.name for column in table.c)
-            text = f"{self._place.shown}: table {table.name} has no column {name}; it has {known}"
-            raise RejectedError(text, to_any=True)
+            raise RejectedError(f"{self._place.shown}: table {table.name} has no column {name}; it has {known}")
         return table.c[name]
 
     async def _table(self, connection: AsyncConnection, name: str) -> Table:
