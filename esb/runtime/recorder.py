@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from esb.envelope import Ack, Delivery, Settlement
 from esb.errors import ChannelError, EsbError, StoreError
-from esb.records import Record
+from esb.records import Parked, Record
 from esb.runtime.bus import Bus
 from esb.runtime.history import read_journal, read_parked
 from esb.runtime.lending import Lending
@@ -68,9 +69,16 @@ class Recorder:
     async def _park(self, deliveries: Sequence[Delivery]) -> Iterable[Any]:
         now = self._bus.clock.now()
         done: list[Settlement] = [Ack(delivery) for delivery in deliveries]
-        await self._bus.store.park([read_parked(delivery, now) for delivery in deliveries])
+        await self._bus.store.park([self._owned(read_parked(delivery, now)) for delivery in deliveries])
         await self._bus.channel.settle(done)
         return ()
+
+    def _owned(self, row: Parked) -> Parked:
+        """Return the row with an owner: what the channel itself gave up on is with whom its channel belongs to."""
+        kind, _, name = row.origin.partition("/")
+        plan = self._bus.plans.current
+        found = {"route": plan.routes.get(name), "delivery": plan.deliveries.get(name)}.get(kind)
+        return row if row.owner or found is None else replace(row, owner=found.owner)
 
     async def _relay(self) -> None:
         """Publish what decisions owe (outbox), until confirmed; equal ids make a repeat harmless."""

@@ -52,7 +52,7 @@ async def test_what_the_channel_gave_up_on_is_an_exception_with_its_reason(rigge
 
     (row,) = await rig.parked()
     assert (row.reason, row.origin, row.failure_class) == ("lent too often", "route/orders", "bug")
-    assert row.message_id == MESSAGE.id
+    assert (row.message_id, row.owner) == (MESSAGE.id, "desk")
 
 
 async def test_nothing_is_acknowledged_while_the_store_is_out_of_reach(rigged: Any):
