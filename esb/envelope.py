@@ -78,11 +78,15 @@ Settlement: TypeAlias = Ack | Return | Retry | Dead
 
 
 class ChannelSpec(Struct, frozen=True):
-    """A queue to declare. `ordered` = one active consumer, deliveries in order; `limit` = deliveries before dead."""
+    """A queue to declare. `ordered` = one active consumer, deliveries in order; `limit` = deliveries before dead.
+
+    The limit is a net for what no other guard catches. It is wide, because it counts for all that a worker was lent,
+    also for what only waited there: a worker that dies again and again must not make exceptions of hundreds of others.
+    """
 
     name: str
     ordered: bool = False
-    delivery_limit: int = 20
+    delivery_limit: int = 100
 
 
 class Topology(Struct, frozen=True):

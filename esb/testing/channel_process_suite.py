@@ -213,6 +213,18 @@ async def what_kills_every_consumer_ends_among_the_dead(backend: Backend) -> Non
         assert dict(buried.packet.headers) == {"reason": "delivery_limit", "channel": A}
 
 
+async def what_waited_while_workers_died_again_and_again_is_no_poison(backend: Backend) -> None:
+    """A delivery limit counts it for all that a worker was lent; so it is wide unless it is said to be narrow."""
+    async with opened(backend, ChannelSpec(A)) as channel:
+        await fill(channel, A, 3)
+        for _ in range(60):
+            async with lending(channel, A) as consumer:
+                await take(consumer, 3)
+
+        async with lending(channel, A) as consumer:
+            assert sorted(ids(await take(consumer, 3))) == numbers(3)
+
+
 PROCESS_CHECKS: tuple[Check, ...] = (
     what_a_killed_consumer_held_is_lent_again,
     a_killed_holder_of_an_ordered_channel_is_succeeded_in_order,
@@ -221,4 +233,5 @@ PROCESS_CHECKS: tuple[Check, ...] = (
     killed_competitors_lose_nothing,
     what_a_killed_publisher_was_promised_is_there,
     what_kills_every_consumer_ends_among_the_dead,
+    what_waited_while_workers_died_again_and_again_is_no_poison,
 )
