@@ -36,8 +36,8 @@ def command(
         report = report_of(name, choose, seen)
         if json:
             emit(report.as_data())
-            if report.untold:
-                say(f"{report.name}: {_untold(report)}")
+            if report.left_out:
+                say(f"{report.name}: {_left_out(report)}")
         else:
             _tell(report)
         code = max(code, UNREADABLE if report.verdict == "unreadable" else FAULTY if report.errors else 0)
@@ -106,10 +106,10 @@ def sentence(report: Report) -> str:
     counts = ", ".join(counted(count, word) for count, word in pairs)
     rejected = f" ({report.rejected} rejected)" if report.rejected else ""
     kind = f"{report.dialect}, " if report.dialect else ""
-    more = f"; {_untold(report)}" if report.untold else ""
+    more = f"; {_left_out(report)}" if report.left_out else ""
     found = f"{counted(report.errors, 'error')}, {counted(report.warnings, 'warning')}"
     return f"{report.name}: {report.verdict.replace('-', ' ')}: {kind}{counts}{rejected}; {found}{more}"
 
 
-def _untold(report: Report) -> str:
-    return f"{counted(report.untold, 'more finding')} {'is' if report.untold == 1 else 'are'} not shown"
+def _left_out(report: Report) -> str:
+    return f"{counted(report.left_out, 'more finding')} {'is' if report.left_out == 1 else 'are'} not shown"

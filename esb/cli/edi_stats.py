@@ -46,6 +46,7 @@ def _rows(report: Report) -> list[tuple[str, str, int]]:
     rows += [("set", readable(f"{name} {version}".strip()), count) for (name, version), count in report.sets.items()]
     rows += [("partner", readable(f"{one} > {other}"), count) for (one, other), count in report.partners.items()]
     rows += [("finding", code, count) for code, count in sorted(report.codes.items())]
+    rows += [("finding", "over the limit of a set", report.uncounted)] if report.uncounted else []
     return [*rows, ("bytes", "in all", report.size), ("bytes", f"largest: {report.largest[1]}", report.largest[0])]
 
 
@@ -72,6 +73,7 @@ def _as_data(report: Report, spent: float, worked: float) -> dict[str, object]:
             {"sender": one, "receiver": other, "count": count} for (one, other), count in report.partners.items()
         ],
         "findings": dict(report.codes),
+        "uncounted": report.uncounted,
         "bytes": report.size,
         "largest": {"set": report.largest[1] or None, "bytes": report.largest[0]},
         "seconds": round(spent, 6),

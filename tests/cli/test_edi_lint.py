@@ -265,6 +265,28 @@ def test_findings_without_end_do_not_fill_the_memory(desk: Desk, monkeypatch: py
     assert report["verdict"] == "rejected"
 
 
+@pytest.mark.parametrize(
+    ("extra", "words"), [(1, "1 more finding is not shown"), (400, "400 more findings are not shown")]
+)
+def test_what_a_set_has_beyond_its_hundred_faults_is_counted_where_people_look(
+    desk: Desk, extra: int, words: str
+) -> None:
+    many = 100 + extra
+    lines = "".join(f"PO1*{n}*10*EACHES*12.50**VP*SKU-{n}~" for n in range(1, many + 1))
+    name = desk.file(interchange(f"ST*850*0001~BEG*00*SA*PO1**20261121~{lines}CTT*{many}~SE*{many + 4}*0001~"))
+
+    text, data, stats = desk("lint", name), desk("lint", "--json", name), desk("stats", name)
+
+    assert text.out.count("el.long") == 100
+    assert text.err.splitlines()[-1].endswith(f"100 errors, 0 warnings; {words}")
+    (report,) = data.values
+    assert list(report) == ["interchanges", "groups", "transactions", "verdict", "findings"]
+    assert len(report["findings"]) == 100
+    assert data.err.splitlines() == [f"{name}: {words}"]
+    assert f"finding\tover the limit of a set\t{extra}" in stats.out.splitlines()
+    assert desk("stats", "--json", name).values[0]["uncounted"] == extra
+
+
 def long_order(number: str, lines: int, unit: str = "EA") -> str:
     body = "".join(f"PO1*{n}*10*{unit if n == 7 else 'EA'}*12.50**VP*SKU-{n}~" for n in range(1, lines + 1))
     return f"ST*850*{number}~BEG*00*SA*PO1**20261121~{body}CTT*{lines}~SE*{lines + 4}*{number}~"

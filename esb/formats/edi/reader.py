@@ -48,6 +48,8 @@ class EdiReader(ABC, Generic[Own, Interchange, Group, Verdict]):
         self._notes: tuple[Finding, ...] = ()
         self._muted = False
         self.interchanges = self.groups = self.sets = 0
+        self.untold = 0
+        """Faults over the limit of their sets: no part tells them."""
 
     def met(self, met: Sequence[Met]) -> None:
         """Say before the first byte of each interchange in turn whether it is `new` or came before.
@@ -259,6 +261,7 @@ class EdiReader(ABC, Generic[Own, Interchange, Group, Verdict]):
         assert current is not None
         self._set = None
         verdict = current.close(proper)
+        self.untold += 0 if self._muted else current.walk.untold
         return self._settle(verdict, current.part(verdict, self._headers))
 
     def _settle(self, verdict: Verdict, part: Part | None) -> Sequence[Part]:

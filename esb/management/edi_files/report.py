@@ -70,7 +70,11 @@ class Seen:
 
 @dataclass
 class Report:
-    """What was found in one file. `untold` = findings over the limit; the counters are by set, partners and code."""
+    """What was found in one file. The counters are by set, partners and code.
+
+    `untold` = findings over the limit of a file, `uncounted` = faults over the limit of their sets: those are in no
+    other count.
+    """
 
     name: str
     dialect: str = ""
@@ -86,11 +90,17 @@ class Report:
     junk: int = 0
     findings: list[Shown] = field(default_factory=list)
     untold: int = 0
+    uncounted: int = 0
     size: int = 0
     largest: tuple[int, str] = (0, "")
     sets: Counter[tuple[str, str]] = field(default_factory=Counter)
     partners: Counter[tuple[str, str]] = field(default_factory=Counter)
     codes: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def left_out(self) -> int:
+        """Findings that are not among those told."""
+        return self.untold + self.uncounted
 
     @property
     def verdict(self) -> str:
@@ -155,7 +165,8 @@ def study(name: str, file: BinaryIO, choose: Callable[[str], Dialect], seen: See
 
 
 def _read(report: Report, file: BinaryIO, dialect: Dialect, stream: bool) -> None:
-    reader, reading = dialect.checker(stream), _Reading(report)
+    reader: Any = dialect.checker(stream)
+    reading = _Reading(report)
     for parts in _parts(reader, file, report):
         for part in parts:
             if not part.acknowledgment:
@@ -163,6 +174,7 @@ def _read(report: Report, file: BinaryIO, dialect: Dialect, stream: bool) -> Non
     report.dialect = dialect.title
     report.interchanges, report.groups, report.transactions = dialect.counts(reader)
     report.accepted = report.transactions - report.rejected
+    report.uncounted = reader.untold
 
 
 def _parts(reader: Any, file: BinaryIO, report: Report) -> Iterator[Sequence[Part]]:
