@@ -140,6 +140,7 @@ def test_a_level_whose_parent_did_not_come_before_is_a_fault():
         ({"lines": [{"ids": {"upc": "1~2"}}]}, "holds the separator '~'"),
         ({"lines": [{"unit": "EACH"}]}, "PO103 (unit of measure) 'EACH' has 4 characters, at most 2 are allowed"),
         ({"order": None, "lines": []}, "$.order must be an object"),
+        ({"totals": {"lines": 7}}, "line-count: lines are counted as 1, totals.lines says 7"),
         ({"transaction": {"set": "999999"}}, "there is no guide to write set '999999'"),
         ({"envelope": {"interchange": "x"}}, "envelope.interchange is 'x'"),
         ("no document", ""),

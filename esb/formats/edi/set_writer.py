@@ -9,7 +9,7 @@ from msgspec import Struct
 
 from esb.errors import FormatError
 from esb.formats.edi.binder import more
-from esb.formats.edi.checks import counted
+from esb.formats.edi.checks import compiled, counted
 from esb.formats.edi.grammar import Check, Child, Element, Guide, Loop, Segment, Use, fields_of
 from esb.formats.edi.patterns import Marks
 from esb.formats.edi.segment_writer import SegmentWriter, code_of, names_of
@@ -42,6 +42,8 @@ class SetWriter:
         aside: tuple[str, ...] = ("transaction", "envelope"),
     ) -> None:
         self._guide, self._marks, self._escape, self._aside = guide, marks, escape, aside
+        self._counts = [check for check in guide.checks if check.count]
+        self._checks = [(check, compiled(check)) for check in guide.checks if check.severity == "error"]
         self._writers: dict[str, SegmentWriter] = {}
         self._codes: dict[tuple[str, str], dict[str, str]] = {}
         self._names: dict[int, dict[str, list[int]]] = {}
@@ -49,8 +51,11 @@ class SetWriter:
         self._shapes: dict[tuple[int, tuple[str, ...]], Sequence[_Slot]] = {}
 
     def segments(self, document: Mapping[str, Any]) -> list[str]:
-        """Return the segments. Raises FormatError naming the path in the document."""
-        filled = _with_counts(document, [check for check in self._guide.checks if check.count])
+        """Return the segments. Raises FormatError naming the path in the document, or a total that is not so."""
+        filled = _with_counts(document, self._counts)
+        for check, wrong in self._checks:
+            for text in wrong(filled):
+                raise FormatError(f"{check.id}: {text}; mend it, or leave out what can be counted")
         rest = {name: value for name, value in filled.items() if name not in self._aside}
         out: list[str] = []
         self._body(self._guide.body, rest, "$", out)
@@ -222,7 +227,7 @@ def _levels(loop: Loop, node: Mapping[str, Any], parent: str, path: str) -> Iter
             yield code, child, parent, where
 
 
-def _with_counts(document: Mapping[str, Any], checks: Sequence[Check]) -> Mapping[str, Any]:
+def _with_counts(document: Mapping[str, Any], checks: Sequence[Check]) -> dict[str, Any]:
     """Return the document with the counts that the guide checks put into totals that stand there without them."""
     filled = dict(document)
     for check in checks:
