@@ -77,8 +77,11 @@ class Outcome:
         return {*self.erp, *self.third_party, *self.held, *named} - {""}
 
 
-async def feed(plant: Plant, erp: Erp, day: Day, tell: Tell, outage: float = 4.0) -> int:
-    """Send the whole day in, with the ERP down for some seconds; return how many forged webhooks were refused."""
+async def feed(plant: Plant, erp: Erp, day: Day, tell: Tell, outage: float = 4.0, patience: float = 120.0) -> int:
+    """Send the whole day in, with the ERP down for some seconds; return how many forged webhooks were refused.
+
+    `patience`: seconds in which ACME's files must have been acknowledged.
+    """
     for number, file in enumerate(day.acme, 1):
         plant.drop("acme", f"orders-{number}.edi", x12(file, 100 + number, day.broken))
     erp.out = plant.folder / "var/exchange/erp/out"
@@ -101,13 +104,13 @@ async def feed(plant: Plant, erp: Erp, day: Day, tell: Tell, outage: float = 4.0
         await asyncio.sleep(max(0.0, ends - time.monotonic()))
         erp.down = False
         tell("the ERP is back")
-    await _send_again(plant, day)
+    await _send_again(plant, day, patience)
     return refused
 
 
-async def _send_again(plant: Plant, day: Day) -> None:
+async def _send_again(plant: Plant, day: Day, patience: float) -> None:
     """Send an interchange once more, as a partner does who did not see its acknowledgment."""
-    async with asyncio.timeout(120):
+    async with asyncio.timeout(patience):
         while len(_answers(plant)) < len(day.acme):
             await asyncio.sleep(0.1)
     plant.drop("acme", "orders-1-again.edi", x12(day.acme[0], 101))
