@@ -34,6 +34,8 @@ DOCUMENT = {
         ("lines.ids.upc", ["012345678905"]),
         ("lines.ids.upc|ean", ["012345678905", "4006381333931"]),
         ("parties.*.id", ["1", "2"]),
+        ("parties.ship*.id", ["1"]),
+        ("parties.buyer|ship*.id", ["2", "1"]),
         ("**.marks.number", ["006141411234567890", "7"]),
         ("**.marks[qualifier=GM].number", ["006141411234567890"]),
         ("**.marks[qualifier=GM|CP].number", ["006141411234567890", "7"]),
@@ -184,3 +186,12 @@ def test_the_levels_of_a_ship_notice_are_counted_or_its_items():
 
     assert told["4"] == told["2"] == []
     assert [text.partition(":")[0] for text in told["3"]] == ["level-count"]
+
+
+def test_a_level_of_a_kind_of_the_partners_own_counts_like_any_other():
+    lines = ["ST*856*0001", "BSN*00*S1*20261121*1000", "HL*1**S", "HL*2*1*O", "PRF*P1", "HL*3*2*K", "LIN**VP*Y",
+             "CTT*3", "SE*9*0001"]  # fmt: skip
+
+    (part,) = [one for one in read(interchange("~".join(lines) + "~", gs="SH")) if not one.acknowledgment]
+
+    assert (part.error, part.findings) == ("", ())

@@ -1,7 +1,7 @@
 """Paths through documents, as checks write them: `lines.qty`, `lines.ids.upc|ean`, `**.marks[qualifier=GM].number`.
 
-Lists on the way are gone through. `a|b` takes either, also where a key came again (`upc_2`); `*` any key, `**` every
-object at any depth, `[name=value]` only objects that hold it (or one of `value|other`).
+Lists on the way are gone through. `a|b` takes either, also where a key came again (`upc_2`); `*` any key, `level_*` any
+that begins so, `**` every object at any depth, `[name=value]` only objects that hold it (or one of `value|other`).
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import Any
 
 from esb.errors import DefinitionError
 
-_STEP = re.compile(r"(?P<name>\*\*|\*|\w+(?:\|\w+)*)(?:\[(?P<key>\w+)=(?P<value>[^\]]*)\])?")
+_STEP = re.compile(r"(?P<name>\*\*|\*|\w+\*?(?:\|\w+\*?)*)(?:\[(?P<key>\w+)=(?P<value>[^\]]*)\])?")
 _APART = re.compile(r"\.(?![^\[]*\])")
 _DEEPEST = 100
 """Objects within objects that `**` goes through."""
@@ -41,7 +41,7 @@ class Path:
                 (tuple(match["name"].split("|")), match["key"] or "", tuple((match["value"] or "").split("|")))
             )
 
-        plain = all(len(names) == 1 and names[0][0] != "*" and not key for names, key, _ in self._steps)
+        plain = all(len(names) == 1 and names[0][-1] != "*" and not key for names, key, _ in self._steps)
         self._names = tuple(names[0] for names, _, _ in self._steps) if plain else ()
 
     def find(self, document: Any) -> list[Any]:
@@ -56,7 +56,7 @@ class Path:
                 return [held]
         found = [document]
         for names, key, values in self._steps:
-            if not key and len(names) == 1 and names[0][0] != "*":
+            if not key and len(names) == 1 and names[0][-1] != "*":
                 found = _plain(found, names[0])
                 continue
             found = _items(held for within in found for held in _held(within, names))
@@ -112,11 +112,14 @@ def _held(within: Any, names: tuple[str, ...]) -> Iterator[Any]:
         yield from _deep(within)
     elif first == "*":
         yield from within.values()
-    elif len(names) == 1:
+    elif len(names) == 1 and first[-1] != "*":
         if first in within:
             yield within[first]
     else:
         for name in names:
+            if name[-1] == "*":
+                yield from (held for key, held in within.items() if key.startswith(name[:-1]))
+                continue
             number = 2
             while name in within:
                 yield within[name]
