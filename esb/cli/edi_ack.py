@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from esb.cli.edi_options import Endpoint, GivenFile, Guides, Partner, called, chooser, known, opened
+from esb.cli.edi_options import Endpoint, GivenFile, Guides, Partner, called, chooser, known, opened, say_copies
 from esb.cli.options import ProjectDir
 from esb.cli.output import say
 
@@ -34,7 +34,7 @@ def command(
     count = 0
     with opened(file) as content:
         dialect = known(content, called(file), chooser(project, guide, endpoint, partner, **changes))
-        reader = dialect.reader()
+        reader, copies = dialect.reader_of(content)
         while True:
             piece = content.read(1 << 18)
             for part in reader.feed(piece) if piece else reader.end():
@@ -43,6 +43,7 @@ def command(
                     _write(part.body, lines, dialect.name)
             if not piece:
                 break
+    say_copies(copies)
     say(f"{count} acknowledgment{'' if count == 1 else 's'}" if count else "nothing in it is acknowledged")
     return 0 if count else 65
 

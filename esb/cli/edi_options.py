@@ -12,6 +12,7 @@ from typing import Annotated, Any, BinaryIO, get_args
 
 import typer
 
+from esb.cli.output import say
 from esb.errors import FormatError, UsageError
 from esb.formats.edi.parties import ANYBODY, read_parties
 from esb.management.edi_files import HEAD, Dialect, dialect, sniff, standard, stranger
@@ -185,3 +186,11 @@ def called(name: str) -> str:
 def counted(count: int, word: str) -> str:
     """Return a count with its word: 1 file, 2 files."""
     return f"{count} {word}{'' if count == 1 else 's'}"
+
+
+def say_copies(count: int) -> None:
+    """Say how many interchanges of a file are copies of one before them, if any are."""
+    if count == 1:
+        say("1 interchange stands in it again as it was; it is read and answered once")
+    elif count:
+        say(f"{count} interchanges stand in it again as they were; they are read and answered once")

@@ -12,7 +12,7 @@ from typing import Annotated, BinaryIO, Literal
 import typer
 import yaml
 
-from esb.cli.edi_options import Endpoint, GivenFile, Guides, Partner, called, chooser, known, opened
+from esb.cli.edi_options import Endpoint, GivenFile, Guides, Partner, called, chooser, known, opened, say_copies
 from esb.cli.options import AsJson, ProjectDir
 from esb.cli.output import emit, say
 from esb.management.edi_files import Branch, Dialect, Named, Segment, Skipped, branches, readable, segments
@@ -127,7 +127,9 @@ def _named_data(named: Named) -> dict[str, object]:
 
 def _documents(file: BinaryIO, dialect: Dialect, json: bool) -> int:
     """Print each document: YAML for people, one line of JSON each for programs."""
-    reader, code = dialect.reader(), 0
+    reader, copies = dialect.reader_of(file)
+    code = 0
+    say_copies(copies)
     while True:
         piece = file.read(1 << 18)
         for part in reader.feed(piece) if piece else reader.end():

@@ -162,3 +162,16 @@ def test_documents_are_written_and_read_back(desk: CommandLine) -> None:
     assert desk.code == 0, desk.err
     (again,) = desk.values("show", "o.edi", "--as", "document", "--json")
     assert {**again, "transaction": {}} == {**json.loads(shown[0]), "transaction": {}}
+
+
+def test_a_copy_is_answered_with_the_first_and_another_content_refused(desk: CommandLine) -> None:
+    desk.file(ORDERS + ORDERS, "twice.edi")
+    desk.file(ORDERS + FAULTY, "other.edi")
+
+    copies = [line for line in desk("ack", "twice.edi", "--lines") if line.startswith("UCI")]
+    said = desk.err
+    others = [line for line in desk("ack", "other.edi", "--lines") if line.startswith("UCI")]
+
+    assert len(copies) == 1 and "1 interchange stands in it again as it was" in said
+    assert others[:1] == copies and len(others) == 2
+    assert "+4+26" in others[1]

@@ -115,6 +115,32 @@ def test_the_kind_of_acknowledgment_can_be_chosen(desk: CommandLine) -> None:
     assert any(tag[0] == "TA1" for tag in tags)
 
 
+def test_an_interchange_that_stands_twice_in_a_file_is_answered_once_as_the_bus_does(desk: CommandLine) -> None:
+    text = interchange(order(), order("0002", EACHES))
+    desk.file(text, "once.edi")
+    desk.file(text + text.replace("~", "~\r\n") + text, "thrice.edi")
+
+    once, thrice = desk("ack", "once.edi"), desk("ack", "thrice.edi")
+
+    assert thrice == once
+    assert desk.err.splitlines() == [
+        "2 interchanges stand in it again as they were; they are read and answered once", "1 acknowledgment",
+    ]  # fmt: skip
+    assert len(desk.values("show", "thrice.edi", "--as", "document", "--json")) == 1
+    assert "2 interchanges stand in it again" in desk.err
+
+
+def test_another_content_under_the_same_number_is_refused_as_a_duplicate(desk: CommandLine) -> None:
+    first, other = interchange(order()), interchange(order("0001", ("PO0001", "PO0002")))
+    desk.file(first + other + first + first[: first.index("GE*")])
+
+    shown = desk("ack", "in.edi", "--lines")
+
+    assert [line for line in shown if line.startswith(("AK9", "TA1"))] == [
+        "AK9*A*1*1*1~", "TA1*000000101*261121*0930*R*025~", "TA1*000000101*261121*0930*R*025~",
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("content", [f"{ISA}~TA1*000000101*261121*0930*A*000~IEA*0*000000101~", "nothing"])
 def test_no_acknowledgment_is_invented(desk: CommandLine, content: str) -> None:
     desk.file(content)

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from msgspec import Struct
 
-from esb.edge import Interchange
+from esb.edge import Interchange, Met
 
 Event = TypeVar("Event")
 
@@ -113,3 +113,21 @@ class _Open:
 
 def _hex(digest: Any) -> str:
     return str(digest.hexdigest())
+
+
+def within(found: Iterable[Interchange]) -> list[Met]:
+    """Return what the interchanges of one delivery are to each other, for a reader whom no store tells what came.
+
+    The same bytes under a number are a retransmission, others a duplicate; one that was cut is not remembered.
+    """
+    first: dict[tuple[str, ...], str] = {}
+    met: list[Met] = []
+    for one in found:
+        key = one.dialect, one.sender, one.receiver, one.number
+        if not one.whole or key not in first:
+            met.append("new")
+        else:
+            met.append("again" if first[key] == one.digest else "other")
+        if one.whole:
+            first.setdefault(key, one.digest)
+    return met

@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 from msgspec.structs import replace
 
+from esb.edge import Scanner
 from esb.formats import X12, Edifact
 from esb.formats.edi.machine import Machine
+from esb.formats.edi.scanner import within
 from esb.formats.edifact.codec import EdifactFormat
 from esb.formats.edifact.framing import Framer as EdifactFramer
 from esb.formats.edifact.options import Options as EdifactOptions
@@ -27,6 +29,8 @@ from esb.ports import Reader
 from esb.specs import FormatSpec
 
 Given = TypeVar("Given", X12Options, EdifactOptions)
+
+_PIECE = 1 << 18
 
 HEAD = 1 << 16
 """Bytes in which a file must say what it is."""
@@ -58,6 +62,8 @@ class Names:
 class Dialect:
     """One way to write EDI. `reader` checks and binds, `cutter` only cuts segments.
 
+    `scanner` finds the interchanges before they are read; None = nobody asks what came before.
+
     `checker(stream)` reads to check: sets over HELD bytes are too large for it, unless it cuts them at the turns of
     their main loop (`stream`), and then gives the lines in place of the set.
 
@@ -70,10 +76,27 @@ class Dialect:
     names: Names
     labels: Mapping[str, Sequence[str]]
     reader: Callable[[], Reader]
+    scanner: Callable[[], Scanner | None]
     checker: Callable[[bool], Reader]
     counts: Callable[[Any], tuple[int, int, int]]
     cutter: Callable[[], Cutter]
     machine: Callable[[Any, Any, Any], Machine | None]
+
+    def reader_of(self, file: BinaryIO) -> tuple[Reader, int]:
+        """Return the reader of a file, told as intake would tell it what stands twice, and how many are such copies.
+
+        The file stands at its beginning, before and after.
+        """
+        reader: Any = self.reader()
+        scanner = self.scanner()
+        if scanner is None:
+            return reader, 0
+        while piece := file.read(_PIECE):
+            scanner.feed(piece)
+        file.seek(0)
+        met = within(scanner.end())
+        reader.met(met)
+        return reader, met.count("again")
 
 
 _X12_NAMES = Names("ISA", "GS", "ST", "SE", "GE", "IEA", {"ISA": 13, "GS": 6, "ST": 2}, 1, True)
@@ -131,6 +154,7 @@ def _x12(made: X12Format) -> Dialect:
         names=_X12_NAMES,
         labels=x12_dialect.LABELS,
         reader=lambda: X12Reader(options),
+        scanner=made.scanner,
         checker=lambda stream: X12Reader(_looked_at(made.options(stream=True)) if stream else held(options)),
         counts=lambda reader: (reader.interchanges, reader.groups, reader.sets),
         cutter=lambda: X12Cutter(X12Framer(options.segment_limit, options.unwrap)),
@@ -152,6 +176,7 @@ def _edifact(made: EdifactFormat) -> Dialect:
         names=_EDIFACT_NAMES,
         labels=edifact_dialect.LABELS,
         reader=lambda: EdifactReader(options),
+        scanner=made.scanner,
         checker=lambda stream: EdifactReader(_looked_at(made.options(stream=True)) if stream else held(options)),
         counts=lambda reader: (reader.interchanges, reader.groups, reader.messages),
         cutter=lambda: EdifactCutter(
