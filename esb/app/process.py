@@ -106,7 +106,7 @@ class Process:
         self.answers |= {"keys": KeyAnswers(self.bus), "numbers": NumberAnswers(self.bus)}
         self.intake = Intaker(self.bus)
         self.replies = StoredReplies(self.store, self.clock)
-        self.switches = Switches(self.store, self.clock, self.log)
+        self.switches = Switches(self.store, self.clock, self.log, self.settings.state_dir)
         await self.switches.look()
 
     def sink(self, endpoint: str) -> Sink:

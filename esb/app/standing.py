@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import re
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from esb.settings import Settings
@@ -18,8 +19,11 @@ _LOOPBACK = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104 - where a listen
 
 def disabled(state: Path) -> Mapping[str, str]:
     """Return the endpoints to which nothing is sent since their receiver said so (410), each with what it said."""
-    found = sorted(path for path in (state / "disabled").glob("*") if path.is_file())
-    return {path.name: path.read_text("utf-8", "replace").strip()[:300] for path in found}
+    found = {}
+    for path in sorted((state / "disabled").glob("*")):
+        with suppress(FileNotFoundError, IsADirectoryError):  # it may be enabled while we look
+            found[path.name] = path.read_text("utf-8", "replace").strip()[:300]
+    return found
 
 
 def enable(state: Path, name: str) -> bool:

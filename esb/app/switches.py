@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from fnmatch import fnmatchcase
+from pathlib import Path
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from esb.app.standing import disabled
 from esb.errors import StoreError
 from esb.management.api import problem
 from esb.management.pauses import Pause, keep, pauses
@@ -21,10 +23,14 @@ Start = Callable[[], Stop]
 
 
 class Switches:
-    """Starts what runs for an endpoint, and stops it while the endpoint is paused."""
+    """Starts what runs for an endpoint, and stops it while the endpoint is paused, or disabled by its receiver.
 
-    def __init__(self, store: Store, clock: Clock, log: Log) -> None:
-        self._store, self._clock, self._log = store, clock, log
+    `state`: the folder with the marks of those that are disabled. Theirs is a pause, too: what waits for them must not
+    use up its attempts meanwhile.
+    """
+
+    def __init__(self, store: Store, clock: Clock, log: Log, state: Path) -> None:
+        self._store, self._clock, self._log, self._state = store, clock, log, state
         self._starts: dict[str, list[Start]] = {}
         self._running: dict[str, list[Stop]] = {}
         self.paused: Mapping[str, Pause] = {}
@@ -32,11 +38,12 @@ class Switches:
     async def look(self) -> None:
         """Look once who is paused, and act on it. A store that is out of reach changes nothing."""
         try:
-            found = await pauses(self._store)
-            await keep(self._store, self._clock, found)
+            stopped = await pauses(self._store)
+            await keep(self._store, self._clock, stopped)
         except StoreError as error:
             self._log.warning("pauses.unread", reason=str(error))
             return
+        found = {**self._disabled(), **stopped}
         before, self.paused = self.paused, found
         for name in self._starts:
             if name in found and name in self._running:
@@ -73,6 +80,14 @@ class Switches:
             await answer(scope, receive, send)
 
         return gated
+
+    def _disabled(self) -> Mapping[str, Pause]:
+        """Return those that their receiver disabled; one that was so before keeps its time."""
+        now = self._clock.now()
+        return {
+            name: self.paused.get(name) or Pause(name, now, f"disabled: {said}", now)
+            for name, said in disabled(self._state).items()
+        }
 
     def _start(self, name: str) -> None:
         self._running[name] = [start() for start in self._starts[name]]

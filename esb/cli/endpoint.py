@@ -55,8 +55,8 @@ def list_(names: Names = None, project: ProjectDir = Path(), store: StoreUrl = "
             emit(row)
         return
     shown = [
-        (row["endpoint"], row["type"], row["direction"], row["partner"], ", ".join(row["feeds"] + row["serves"]),
-         "; ".join(_troubles(row)))
+        (row["endpoint"], row["type"], row["direction"], row["partner"],
+         ", ".join(dict.fromkeys(row["feeds"] + row["serves"])), "; ".join(_troubles(row)))
         for row in rows
     ]  # fmt: skip
     table(("endpoint", "type", "direction", "partner", "routes", "state"), shown)

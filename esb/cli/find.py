@@ -17,7 +17,7 @@ from esb.settings import Settings
 
 
 def command(
-    key: Annotated[str, typer.Argument(help="A business key, a file name, or a message id.")],
+    key: Annotated[str, typer.Argument(help="A business key (10045, or order=10045), a file name, or a message id.")],
     project: ProjectDir = Path(),
     store: StoreUrl = "",
     json: AsJson = False,

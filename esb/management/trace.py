@@ -40,9 +40,10 @@ class Trace(Struct, frozen=True):
 async def find(store: Store, key: str, limit: int = 50, partner: str = "") -> list[Trace]:
     """Return the traces of every message that the text names: business key, message id or file name; newest first.
 
+    A business key may be written as it is shown, `order=10045`: then only keys of that kind count.
     `partner`: only of messages that came from that partner; two partners may use one number.
     """
-    records = await store.search(key, limit * 20)
+    records = await store.search(key, limit * 20) or await _of_kind(store, key, limit * 20)
     theirs = [record for record in records if partner in ("", record.partner)]
     origins = dict.fromkeys(record.correlation_id or record.message_id for record in theirs)
     traces = [await trace(store, origin) for origin in list(origins)[:limit]]
@@ -50,6 +51,12 @@ async def find(store: Store, key: str, limit: int = 50, partner: str = "") -> li
     # A delivery that is told with a line of its own (it had bad documents) says nothing that its documents do not say.
     traces = [found for found in traces if found.identity == key or not _documents(found) & told]
     return sorted(traces, key=lambda found: -(found.records[0].at if found.records else 0.0))
+
+
+async def _of_kind(store: Store, key: str, limit: int) -> list[Record]:
+    kind, _, value = key.partition("=")
+    records = await store.search(value, limit) if kind and value else ()
+    return [record for record in records if any((each.kind, each.value) == (kind, value) for each in record.keys)]
 
 
 def _documents(found: Trace) -> set[str]:

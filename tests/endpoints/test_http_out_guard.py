@@ -36,7 +36,9 @@ def test_public_addresses_may_be_reached(address):
     assert STRICT.fault(address) == ""
 
 
-@pytest.mark.parametrize("address", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1", "100.100.100.200"])
+@pytest.mark.parametrize(
+    "address", ["169.254.169.254", "fe80::1", "0.0.0.0", "224.0.0.1", "100.100.100.200", "192.0.0.192"]
+)
 def test_not_even_a_written_host_leads_to_what_nobody_means(address):
     assert Guard().fault(address)
     assert Guard(networks=(ip_network(f"{address}/{ip_address(address).max_prefixlen}"),)).fault(address) == ""

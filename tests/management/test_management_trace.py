@@ -150,6 +150,20 @@ async def test_find_gives_one_trace_a_document_newest_first(store: Store):
     assert await find(store, "N2") == []
 
 
+async def test_a_key_is_found_as_it_is_shown_with_its_kind(store: Store):
+    other = line(
+        "received", "e" * 32, 5.0, child="f" * 32, correlation_id="f" * 32, keys=(BusinessKey("invoice", "N1"),)
+    )
+    odd = line("received", "1" * 32, 6.0, child="2" * 32, correlation_id="2" * 32, keys=(BusinessKey("token", "a=b"),))
+    await store.append([*SENT, other, odd])
+
+    assert [found.identity for found in await find(store, "order=N1")] == [DOC]
+    assert [found.identity for found in await find(store, "a=b")] == ["2" * 32]
+    assert [found.identity for found in await find(store, "token=a=b")] == ["2" * 32]
+    assert [await find(store, text) for text in ("customer=N1", "order=", "=N1", "=")] == [[]] * 4
+    assert (await one(store, "order=N1")).identity == DOC
+
+
 async def test_a_delivery_is_told_by_its_documents_and_by_itself_only_if_asked_for(store: Store):
     whole = line("received", IN, 0.5, text="orders.json: 2 documents, 1 bad", correlation_id=IN)
     cut = line("received", IN, 0.6, text="orders.json", child=NEWS, correlation_id=NEWS)

@@ -153,5 +153,7 @@ def _is_id(text: str) -> bool:
 def _check_fresh(stamp: str, now: float, tolerance: float) -> None:
     if not (stamp.isascii() and stamp.isdigit() and len(stamp) <= 12):
         raise SecurityError("the timestamp is missing or not in seconds since 1970")
-    if abs(now - int(stamp)) > tolerance:
-        raise SecurityError(f"the timestamp is {now - int(stamp):.0f} s old, more than the tolerance (clock or replay)")
+    age = now - int(stamp)
+    if abs(age) > tolerance:
+        said = f"{age:.0f} s old" if age > 0 else f"{-age:.0f} s ahead of our clock"
+        raise SecurityError(f"the timestamp is {said}, more than the tolerance (clock or replay)")

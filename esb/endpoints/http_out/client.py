@@ -137,7 +137,7 @@ def _failure(request: Request, left: bool, error: Exception) -> EsbError:
     if isinstance(forbidden, ForbiddenAddressError):
         return RejectedError(f"{forbidden}; if it may be reached, write its network under networks:")
     if isinstance(error, aiohttp.InvalidURL):
-        return RejectedError(f"the address {error} cannot be used")
+        return RejectedError(f"the address cannot be used: {error}")
     return _cut(request, left, _reason(error))
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 from esb.errors import EndpointError
 from esb.ports import Log
 
-_AGAIN = 600.0
-"""Seconds after which a message that met a disabled endpoint is tried again; meanwhile the breaker keeps the others."""
+_AGAIN = 10.0
+"""Seconds after which a message that met a disabled endpoint is tried again: by then the endpoint is stopped as by a
+pause, so that it waits in the channel with the others and goes on with them."""
 
 
 class Gone:

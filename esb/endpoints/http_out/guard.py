@@ -17,7 +17,9 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 Network: TypeAlias = IPv4Network | IPv6Network
 Address: TypeAlias = IPv4Address | IPv6Address
 
-_METADATA = frozenset(map(ip_address, ("169.254.169.254", "100.100.100.200", "168.63.129.16", "fd00:ec2::254")))
+_METADATA = frozenset(
+    map(ip_address, ("169.254.169.254", "100.100.100.200", "168.63.129.16", "192.0.0.192", "fd00:ec2::254"))
+)
 """Where clouds answer whoever asks from inside with the credentials of the machine."""
 _TRANSLATED = ip_network("64:ff9b::/96")
 """NAT64 (RFC 6052): the last four bytes are the IPv4 address that is reached."""
