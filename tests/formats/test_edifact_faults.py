@@ -206,6 +206,23 @@ def test_an_interchange_that_comes_twice_in_a_delivery_is_a_duplicate():
     ]
 
 
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (interchange(order("1")), ["UCI+REF0001+5412345000013:14+4012345000009:14+4+29+UNZ"]),
+        (grouped(order("1")), [
+            "UCI+REF0001+5412345000013:14+4012345000009:14+7", "UCF+7+5412345000013+4012345000009+4+29+UNE",
+        ]),
+    ],
+)  # fmt: skip
+def test_what_lost_the_header_of_its_only_message_is_refused(text: str, said: list[str]):
+    parts = read(text.replace("UNH+1+ORDERS:D:96A:UN'", ""))
+
+    assert documents(parts) == []
+    (contrl,) = answers(parts)
+    assert [segment for segment in contrl if segment[:3] in ("UCI", "UCF", "UCM")] == said
+
+
 def test_an_interchange_without_a_message_is_empty():
     parts = read(interchange())
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
 from esb.formats import X12
@@ -86,6 +88,49 @@ def test_a_group_without_sets_is_acknowledged_too():
     (ack,) = answers(read(interchange(count=0)))
 
     assert ack[3:5] == ["AK1*PO*7", "AK9*A*0*0*0"]
+
+
+@pytest.mark.parametrize(
+    ("lost", "said"),
+    [
+        (("ST*850*0001~",), "AK9*R*1*0*0*5"),
+        (("ST*850*0001~", "GE*1*7~"), "AK9*R*0*0*0*3"),
+    ],
+)
+@pytest.mark.parametrize("policy", [{}, {"tolerate": ["grp.count", "grp.no-trailer"]}])
+def test_a_group_whose_only_set_lost_its_header_is_refused(lost: tuple[str, ...], said: str, policy: Any):
+    text = interchange(order())
+    for segment in lost:
+        text = text.replace(segment, "")
+
+    parts = read(text, **policy)
+
+    assert documents(parts) == []
+    (ack,) = answers(parts)
+    assert said in ack
+
+
+def test_an_interchange_whose_group_lost_its_header_is_refused_by_its_ta1():
+    text = interchange(order())
+    start, end = text.index("GS*"), text.index("ST*")
+
+    parts = read(text[:start] + text[end:], ta1="on-error")
+
+    assert documents(parts) == []
+    (ta1,) = answers(parts)
+    assert ta1[1] == "TA1*000000101*261121*0930*R*022"
+
+
+def test_an_interchange_that_was_cut_before_its_group_is_refused_by_its_ta1():
+    ((_, ta1, _),) = answers(read(f"{ISA}~", ta1="on-error"))
+
+    assert ta1 == "TA1*000000101*261121*0930*R*023"
+
+
+def test_an_interchange_that_says_it_is_empty_is_accepted():
+    ((_, ta1, _),) = answers(read(f"{ISA}~IEA*0*000000101~", ta1="always"))
+
+    assert ta1 == "TA1*000000101*261121*0930*A*000"
 
 
 def test_all_sets_refused_is_a_refused_group():

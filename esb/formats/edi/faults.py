@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -177,3 +177,14 @@ MEANINGS: Mapping[str, Meaning] = {code: Meaning(*rest) for code, *rest in map(s
 def errors(faults: tuple[Fault, ...] | list[Fault]) -> list[Fault]:
     """Return the faults that count; notes and warnings do not."""
     return [fault for fault in faults if fault.severity == "error"]
+
+
+_LOST = frozenset({"ich.count", "ich.eof", "grp.count", "grp.no-trailer"})
+
+
+def lost(faults: Sequence[Fault]) -> str:
+    """Return why an interchange or group in which nothing was found held something; empty if it was empty indeed.
+
+    Such a fault may be tolerated beside what was taken; where nothing was, the sender must not read that all is well.
+    """
+    return next((fault.text for fault in faults if fault.code in _LOST), "")

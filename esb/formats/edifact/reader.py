@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from esb.edge import Part
+from esb.formats.edi.faults import lost
 from esb.formats.edi.levels import Tags
 from esb.formats.edi.reader import EdiReader
 from esb.formats.edi.run import Run
@@ -93,6 +94,9 @@ class EdifactReader(EdiReader[Opened | Package, Interchange, Group, Verdict]):
 
     def _answer(self, interchange: Interchange, doomed: str) -> None:
         interchange.refused = interchange.refused or doomed
+        if not interchange.received:
+            # all that it should hold was lost on its way: whoever reads "acknowledged" does not send it again
+            interchange.refused = interchange.refused or lost(interchange.faults)
         kind = self._options.acknowledge
         asked = kind == "contrl" or (kind == "requested" and interchange.at(9).strip() not in ("", "0"))
         # an interchange of nothing but CONTRLs is never answered
@@ -118,6 +122,8 @@ class EdifactReader(EdiReader[Opened | Package, Interchange, Group, Verdict]):
         """Keep what the CONTRL says of a group: as it is, and if all of the interchange is refused."""
         if self._options.acknowledge == "none" or not (group.business or not group.received):
             return
+        if not group.received:
+            group.refused = group.refused or lost(group.faults)
         told, refused = group.answer.take(), group.refusal.take()
         entries = (refused, group.refusal.count) if group.refused else (told, group.answer.count)
         head = self._writer.encoded(group_segment(group, self._writer))

@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from esb.edge import Part, Written
-from esb.formats.edi.faults import MEANINGS, Fault, errors
+from esb.formats.edi.faults import MEANINGS, Fault, errors, lost
 from esb.formats.x12.envelope import Group, Interchange, Verdict
 from esb.message import Numbered, Scope
 
@@ -256,13 +256,14 @@ def _iea(writer: Writer, number: str, groups: str = "1") -> str:
 def _verdict(group: Group, writer: Writer, version: str) -> str:
     """Return AK9: A all accepted, E with errors noted, P some rejected, R all rejected; AK905 says why of the group.
 
+    R, too, if all that a group should hold was lost on its way: whoever reads E does not send it again.
     `version` is the acknowledgment's own: a number that is not unique has a code since 005010.
     """
     known = [fault.code for fault in group.faults if fault.code in MEANINGS]
     later = version >= _FIRST_999
     codes = list(dict.fromkeys("19" if later and code == "grp.duplicate" else MEANINGS[code].x12 for code in known))
     accepted = 0 if group.refused or not group.known else group.accepted
-    if group.refused or (group.received and not accepted):
+    if group.refused or (not accepted and (group.received or lost(group.faults))):
         code = "R"
     elif accepted < group.received:
         code = "P"

@@ -87,6 +87,9 @@ def iea_faults(values: Sequence[str], interchange: Interchange) -> list[Wrong]:
     said, number = at(values, 1), at(values, 2)
     found: list[Wrong] = []
     if not same_number(said, str(interchange.groups)):
+        if not interchange.groups and not interchange.technical:
+            # what is told first is what a TA1 says: not that a number is wrong, but that nothing could be read
+            found.append(("ich.structure", 0, "there is no group (GS) in the interchange"))
         found.append(("ich.count", 1, f"IEA01 says {said[:20] or 'nothing'} groups, found {interchange.groups}"))
     if not same_number(number, interchange.number):
         found.append(("ich.number", 2, f"IEA02 is {number[:20]!r}, ISA13 is {interchange.number!r}"))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from esb.edge import Part
-from esb.formats.edi.faults import errors
+from esb.formats.edi.faults import errors, lost
 from esb.formats.edi.levels import Tags
 from esb.formats.edi.reader import EdiReader
 from esb.formats.edi.run import Run
@@ -79,6 +79,8 @@ class X12Reader(EdiReader[Opened, Interchange, Group, Verdict]):
         self._wrong(iea_faults(values, self._interchange), "IEA", place=place)
 
     def _answer(self, interchange: Interchange, doomed: str) -> None:
+        if not interchange.groups and not interchange.technical:
+            interchange.refused = interchange.refused or lost(interchange.faults)
         for group in interchange.answered:
             group.refused = group.refused or doomed
             self._acknowledge(interchange, group)
