@@ -23,6 +23,7 @@ from esb.formats.edifact.reader import EdifactReader
 LINES = 6
 HEAD = b"UNA:+.? 'UNB+UNOC:3+5412345000013:14+4012345000009:14+261121:0930+REF0001++ORDERS'"
 ENVELOPE = {"sender": {"id": "5412345000013", "qualifier": "14"}, "receiver": {"id": "4012345000009"}}
+TEXT = b"FTX+AAI+++" + b":".join([b"Deliver at the gate behind the mill; call the yard before you come in"] * 5)
 FOREIGN = 300_000
 """Bytes that a slow reader reads."""
 
@@ -40,7 +41,7 @@ def interchange(megabytes: float) -> Iterator[bytes]:
 
 
 def one_order(megabytes: float) -> Iterator[bytes]:
-    """Give one interchange of a single ORDERS of about this size."""
+    """Give one interchange of a single ORDERS of about this size, with long texts: UNT counts 999,999 at most."""
     yield HEAD
     segments = header(1)
     yield b"'".join(segments) + b"'"
@@ -48,6 +49,7 @@ def one_order(megabytes: float) -> Iterator[bytes]:
     while size < megabytes * 1e6:
         count += 1
         made = line(1, count)
+        made[4:4] = [TEXT] * 25
         written += len(made)
         text = b"'".join(made) + b"'"
         size += len(text)
