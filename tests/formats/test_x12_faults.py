@@ -289,9 +289,32 @@ def test_one_bad_set_refuses_its_group_if_the_policy_says_so(good_first: bool):
     assert [finding.code for finding in innocent.findings] == ["set.with-others"]
     (ack,) = answers(parts)
     assert [segment for segment in ack if segment[:3] in ("AK2", "AK5", "AK9")] == [
-        *(("AK2*850*0001", "AK5*R") if good_first else ("AK2*850*0002", "AK5*R")),
-        *(("AK2*850*0002", "AK5*R") if good_first else ("AK2*850*0001", "AK5*R")),
+        *(("AK2*850*0001", "AK5*R") if good_first else ("AK2*850*0002", "AK5*R*5")),
+        *(("AK2*850*0002", "AK5*R*5") if good_first else ("AK2*850*0001", "AK5*R")),
         "AK9*R*2*2*0",
+    ]
+
+
+@pytest.mark.parametrize("reject", ["group", "interchange"])
+@pytest.mark.parametrize(
+    ("kind", "reasons", "end"),
+    [
+        ("997", ["AK3*BEG*2**8", "AK4*1*353*7*99"], "AK5"),
+        ("999", ["IK3*BEG*2**8", "CTX*BEG03>PO0002", "IK4*1*353*7*99"], "IK5"),
+    ],
+)
+def test_what_refuses_others_with_it_says_why_and_they_do_not(reject: str, kind: str, reasons: list[str], end: str):
+    text = interchange(order("0001"), order("0002", BAD), order("0003"))
+
+    parts = read(text, reject=reject, acknowledge=kind)
+
+    assert documents(parts) == []
+    (ack,) = answers(parts)
+    assert ack[4:-3] == [
+        *("AK2*850*0001", f"{end}*R"),
+        *("AK2*850*0002", *reasons, f"{end}*R*5"),
+        *("AK2*850*0003", f"{end}*R"),
+        "AK9*R*3*3*0",
     ]
 
 

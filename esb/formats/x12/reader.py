@@ -150,8 +150,10 @@ class X12Reader(EdiReader[Opened, Interchange, Group, Verdict]):
         group.answer.write(said.encode("latin-1"))
         group.told += len(verdict.faults)
         if self._options.reject != "set" or group.refused:
-            refused = Verdict(verdict.set, verdict.number, "R", [], verdict.guide)
-            group.refusal.write(set_segments(refused, self._writer, kind).encode("latin-1"))
+            # of the sets that are refused together, those that are wrong themselves tell the reasons
+            if verdict.code != "R":
+                said = set_segments(Verdict(verdict.set, verdict.number, "R", [], verdict.guide), self._writer, kind)
+            group.refusal.write(said.encode("latin-1"))
 
     def _decode(self, text: str) -> str:
         """Return Latin-1 characters as what they were: UTF-8 if they can be that, else the declared encoding."""
