@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -12,7 +11,6 @@ from pydantic import Field
 from esb.edge import Draft
 from esb.errors import DefinitionError, FormatError
 from esb.formats.edi.derived import DerivedDraft
-from esb.formats.edi.faults import MEANINGS
 from esb.formats.edi.library import Guides
 from esb.message import Document
 from esb.ports import Reader
@@ -29,19 +27,6 @@ class EdiSpec(FormatSpec):
     def guides(self) -> tuple[str, ...]:
         """The guides by name; none = every one of the standard."""
         return (self.guide,) if isinstance(self.guide, str) else tuple(self.guide)
-
-
-def tolerable(strict: frozenset[str]) -> Callable[[list[str]], list[str]]:
-    """Return what checks a list of codes: all must be known, and none of those that leave no document to go on with."""
-
-    def checked(codes: list[str]) -> list[str]:
-        for code in codes:
-            if code not in MEANINGS or code in strict:
-                known = ", ".join(sorted(set(MEANINGS) - strict))
-                raise ValueError(f"{code!r} cannot be tolerated; these can: {known}")
-        return codes
-
-    return checked
 
 
 class Asked(Protocol):

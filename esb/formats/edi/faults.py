@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
 
 from msgspec import Struct
@@ -188,3 +188,16 @@ def lost(faults: Sequence[Fault]) -> str:
     Such a fault may be tolerated beside what was taken; where nothing was, the sender must not read that all is well.
     """
     return next((fault.text for fault in faults if fault.code in _LOST), "")
+
+
+def tolerable(strict: frozenset[str]) -> Callable[[list[str]], list[str]]:
+    """Return what checks a list of codes: all must be known, and none of those that leave no document to go on with."""
+
+    def checked(codes: list[str]) -> list[str]:
+        for code in codes:
+            if code not in MEANINGS or code in strict:
+                known = ", ".join(sorted(set(MEANINGS) - strict))
+                raise ValueError(f"{code!r} cannot be tolerated; these can: {known}")
+        return codes
+
+    return checked

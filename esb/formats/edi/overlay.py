@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import AfterValidator, Field, ValidationError, field_validator
 
 from esb.errors import DefinitionError, Diagnostic
 from esb.formats.edi.applying import Applied, apply
 from esb.formats.edi.delimiters import WORDS, Agreed, Delimiters
 from esb.formats.edi.dictionary import refuse
-from esb.formats.edi.faults import MEANINGS
+from esb.formats.edi.faults import tolerable
 from esb.formats.edi.grammar import MANY, Amend, Guide, Narrow
 from esb.formats.edi.parties import Ids
 from esb.reading import Document, read
@@ -58,7 +58,9 @@ class Overlay(Spec):
     """What a partner's EDI is like; the standard grammar is narrowed by it for the partner's endpoints."""
 
     versions: list[str] = Field([], description="The versions that are agreed: 004010, D96A; others are faults.")
-    tolerate: list[str] = Field([], description="Faults of this partner that are noted but refuse nothing.")
+    tolerate: Annotated[list[str], AfterValidator(tolerable(STRICT))] = Field(
+        [], description="Faults of this partner that are noted but refuse nothing."
+    )
     receiver: Ids = Field(
         default_factory=dict, description="How they call us, as in `ids`: isa, gs, unb; what is for others is refused."
     )
@@ -68,15 +70,6 @@ class Overlay(Spec):
     change: dict[str, list[Change]] = Field(
         default_factory=dict, description="What is otherwise than in the standard, by set or message: 850, ORDERS."
     )
-
-    @field_validator("tolerate")
-    @classmethod
-    def _tolerable(cls, codes: list[str]) -> list[str]:
-        for code in codes:
-            if code not in MEANINGS or code in STRICT:
-                known = ", ".join(sorted(set(MEANINGS) - STRICT))
-                raise ValueError(f"{code!r} cannot be tolerated; these can: {known}")
-        return codes
 
 
 class PartnerOverlay:

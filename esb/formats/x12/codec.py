@@ -10,8 +10,9 @@ from pydantic import AfterValidator, Field
 
 from esb.edge import Draft
 from esb.formats.characters import Encoding
-from esb.formats.edi.codec import EdiFormat, EdiSpec, tolerable
+from esb.formats.edi.codec import EdiFormat, EdiSpec
 from esb.formats.edi.delimiters import agreed_with
+from esb.formats.edi.faults import tolerable
 from esb.formats.edi.overlay import STRICT
 from esb.formats.edi.walker import Limits
 from esb.formats.x12.library import Library
