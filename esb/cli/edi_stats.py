@@ -27,13 +27,15 @@ def command(
 ) -> int:
     """Count what EDI files hold: sets and partners, faults by code, sizes, and the speed of reading."""
     choose, seen, code = chooser(project, guide, endpoint, partner), Seen(), 0
-    for name in files:
+    for index, name in enumerate(files):
         began, ran = time.perf_counter(), time.process_time()
         report = report_of(name, choose, seen)
         spent, worked = time.perf_counter() - began, time.process_time() - ran
         if json:
             emit(_as_data(report, spent, worked))
         else:
+            if len(files) > 1:
+                print("\n" * bool(index) + f"{report.name}:")
             table(("what", "of", "count"), _rows(report))
             say(_sentence(report, spent, worked))
         code = max(code, UNREADABLE if report.verdict == "unreadable" else 0)

@@ -142,6 +142,28 @@ def test_messages_keep_their_bytes_and_their_interchange(desk: CommandLine) -> N
         assert (report["transactions"], report["verdict"]) == (1, "accepted")
 
 
+def test_objects_are_cut_out_as_messages_are(desk: CommandLine) -> None:
+    package = "UNO+7+1:2+1+5'a'b'cUNP+5+7'"
+    desk.file(ORDERS.replace("UNZ+1", f"{package}UNZ+2"))
+
+    names = desk("split", "in.edi", "--to", "out")
+
+    assert [Path(name).name for name in names] == ["in-ORD1001-ORDERS-ME000001.edi", "in-ORD1001-UNO-7.edi"]
+    assert desk.err == "2 files\n"
+    assert package in (desk.folder / names[1]).read_text()
+    (report,) = desk.values("lint", "--json", names[1])
+    assert (report["transactions"], report["verdict"]) == (1, "accepted")
+
+
+def test_an_object_that_is_not_whole_is_left_out_and_said(desk: CommandLine) -> None:
+    desk.file(ORDERS.replace("UNZ+1", "UNO+7+1:2+1+5'a'b'cUNZ+2"))
+
+    names = desk("split", "in.edi", "--to", "out")
+
+    assert len(names) == 1
+    assert "were left out: the object is larger than the limit of its format, or has no UNP" in desk.err
+
+
 def test_documents_are_written_and_read_back(desk: CommandLine) -> None:
     desk.file(ORDERS)
     shown = desk("show", "in.edi", "--as", "document", "--json")

@@ -63,6 +63,8 @@ def test_a_tree_of_levels_is_indented_by_their_parents_not_by_their_order(desk: 
     levels = {one["elements"][0]["value"]: one["depth"] for one in shown if one["tag"] == "HL"}
     assert levels["2"] == levels["4"] == levels["1"] + 1
     assert levels["3"] == levels["5"] == levels["2"] + 1
+    depths = {one["tag"]: one["depth"] for one in shown}
+    assert depths["CTT"] == depths["BSN"] == depths["SE"] + 1
 
 
 def test_a_segment_that_the_guide_does_not_expect_stays_in_the_tree(desk: CommandLine) -> None:
@@ -251,6 +253,20 @@ def test_a_hostile_control_number_cannot_choose_where_it_is_written(desk: Comman
     assert not (desk.folder.parent / "x.edi").exists()
 
 
+def test_what_stands_in_no_set_is_said(desk: CommandLine) -> None:
+    technical = "TA1*000000101*261121*0930*A*000~"
+    desk.file("hello\r\n" + interchange(order()).replace("~GS", f"~{technical}GS"))
+    desk.file(interchange(order()).replace("~GS", f"~{technical * 12}GS"), "many.edi")
+
+    desk("split", "in.edi", "--to", "out")
+    said = desk.err.splitlines()
+    desk("split", "many.edi", "--to", "out")
+
+    assert [line.partition(" bytes")[0] for line in said[:-1]] == ["line 1: 7", f"line 2: {len(technical)}"]
+    assert said[1].endswith("were left out: TA1 is in no set") and said[-1] == "1 file"
+    assert desk.err.splitlines()[-2:] == ["2 more places were left out", "1 file"]
+
+
 def test_nothing_is_overwritten(desk: CommandLine) -> None:
     desk.file(interchange(order()))
     desk("split", "in.edi", "--to", "out")
@@ -340,6 +356,18 @@ def test_counts_are_by_set_partner_and_fault(desk: CommandLine) -> None:
     assert counted["partners"] == [{"sender": "6112390050", "receiver": "HOUSE", "count": 2}]
     assert counted["findings"] == {"el.long": 1}
     assert (counted["accepted"], counted["rejected"], counted["bytes"]) == (1, 1, len(text))
+
+
+def test_counts_of_several_files_say_whose_they_are(desk: CommandLine) -> None:
+    desk.file(interchange(order()), "one.edi")
+    desk.file(interchange(order(), order("0002")), "two.edi")
+
+    shown, alone = desk("stats", "one.edi", "two.edi"), desk("stats", "one.edi")
+
+    second = shown.index("two.edi:")
+    assert shown[0] == "one.edi:" and shown[second - 1] == ""
+    assert shown[1 : second - 1] == alone
+    assert "transactions\taccepted\t2" in shown[second:]
 
 
 def test_the_same_reader_serves_the_bus_and_the_command_line(desk: CommandLine) -> None:

@@ -45,7 +45,10 @@ HELD = 2_000_000
 
 @dataclass(frozen=True)
 class Names:
-    """The tags of the envelope, and where numbers stand: tag to element. `kinds`: groups are numbered by type."""
+    """The tags of the envelope, and where numbers stand: tag to element. `kinds`: groups are numbered by type.
+
+    `package` is the tag of an object that stands where a set may stand; None = there are none.
+    """
 
     interchange: str
     group: str
@@ -56,6 +59,7 @@ class Names:
     number: Mapping[str, int]
     set_name: int
     kinds: bool
+    package: str | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +104,9 @@ class Dialect:
 
 
 _X12_NAMES = Names("ISA", "GS", "ST", "SE", "GE", "IEA", {"ISA": 13, "GS": 6, "ST": 2}, 1, True)
-_EDIFACT_NAMES = Names("UNB", "UNG", "UNH", "UNT", "UNE", "UNZ", {"UNB": 5, "UNG": 5, "UNH": 1}, 2, False)
+_EDIFACT_NAMES = Names(
+    "UNB", "UNG", "UNH", "UNT", "UNE", "UNZ", {"UNB": 5, "UNG": 5, "UNH": 1, "UNO": 1}, 2, False, "UNO"
+)
 
 
 def sniff(head: bytes) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO, Literal, TextIO
 
 from msgspec import Struct
 
 from esb.errors import UsageError
-from esb.management.edi_files.carets import span
+from esb.management.edi_files.carets import readable, span
 from esb.management.edi_files.cuts import Skipped
-from esb.management.edi_files.dialects import Dialect
+from esb.management.edi_files.dialects import Dialect, Names
 from esb.management.edi_files.segments import Segment, segments
 
 By = Literal["interchange", "group", "set"]
@@ -34,21 +34,48 @@ class Cut(Struct):
     size: int = 0
 
 
-def split(file: BinaryIO, dialect: Dialect, by: By, folder: Path, stem: str) -> Iterator[Cut]:
+def _unsaid(left: Skipped) -> None:
+    """Say nothing of what is left out."""
+
+
+def split(
+    file: BinaryIO, dialect: Dialect, by: By, folder: Path, stem: str, left: Callable[[Skipped], None] = _unsaid
+) -> Iterator[Cut]:
     """Write the parts of a file into a folder, as they come; a part keeps its bytes as they are.
+
+    An object of EDIFACT (UNO) is a part like a set. `left` is told what stands in no part, and objects that are not
+    whole.
 
     Raises:
         UsageError: A file of that name is there already.
     """
-    cutting = _Cutting(dialect, by, folder, stem)
+    cutting = _Cutting(dialect, by, folder, stem, left)
     for segment in segments(file, dialect):
         yield from cutting.take(segment)
     yield from cutting.close()
 
 
+class _Ways(Struct):
+    """The tags that end a part before them, open one, and are the last of one."""
+
+    ends: tuple[str | None, ...]
+    opens: tuple[str | None, ...]
+    closes: tuple[str | None, ...]
+
+
+def _ways(names: Names, by: By) -> _Ways:
+    if by == "interchange":
+        return _Ways((), (names.interchange,), (names.interchange_end,))
+    if by == "group":
+        return _Ways((names.interchange_end,), (names.group,), (names.group_end,))
+    opens = names.set, names.package
+    return _Ways((*opens, names.group_end, names.interchange_end), opens, (names.set_end, names.package))
+
+
 class _Cutting:
-    def __init__(self, dialect: Dialect, by: By, folder: Path, stem: str) -> None:
+    def __init__(self, dialect: Dialect, by: By, folder: Path, stem: str, left: Callable[[Skipped], None]) -> None:
         self._names, self._by, self._folder, self._stem = dialect.names, by, folder, _safe(stem)
+        self._left, self._ways = left, _ways(dialect.names, by)
         self._head: Segment | None = None
         self._group: Segment | None = None
         self._out: TextIO | None = None
@@ -60,8 +87,12 @@ class _Cutting:
         """Take a segment into the open part, or begin or end one by it."""
         if isinstance(segment, Skipped):
             yield from self.close()
+            self._left(segment)
             return
         names, tag = self._names, segment.tag
+        if tag == names.package and f"UNP{segment.marks.element}" not in segment.raw:
+            self._leave(segment, "the object is larger than the limit of its format, or has no UNP")
+            return
         if tag == names.interchange:
             yield from self.close()
             self._head, self._group = segment, None
@@ -69,15 +100,26 @@ class _Cutting:
             if self._by != "interchange":
                 yield from self.close()
             self._group = segment
-        ends = {"set": (names.set, names.group_end, names.interchange_end), "group": (names.interchange_end,)}
-        if tag in ends.get(self._by, ()):
+        yield from self._cut_at(segment)
+        if tag == names.group_end:
+            self._group = None
+
+    def _cut_at(self, segment: Segment) -> Iterator[Cut]:
+        """End the open part where a segment does not belong to it, and begin one where it opens one."""
+        names, tag, ways = self._names, segment.tag, self._ways
+        if tag in ways.ends:
             yield from self.close()
-        if tag == {"set": names.set, "group": names.group}.get(self._by, names.interchange):
+        if tag in ways.opens:
             self._open(segment)
         if self._out is not None:
             self._write(segment)
-        if tag == {"set": names.set_end, "group": names.group_end}.get(self._by, names.interchange_end):
+        elif tag and tag not in (names.interchange, names.group, names.group_end, names.interchange_end):
+            self._leave(segment, f"{readable(tag)[:20]} is in no {self._by}")
+        if tag in ways.closes:
             yield from self.close()
+
+    def _leave(self, segment: Segment, reason: str) -> None:
+        self._left(Skipped(segment.text, len(segment.raw), segment.offset, segment.line, reason))
 
     def close(self) -> Iterator[Cut]:
         """End the open part with the trailers that it needs."""
@@ -99,7 +141,7 @@ class _Cutting:
         if self._by != "interchange":
             numbers.append(segment.group)
         if self._by == "set":
-            numbers += [segment.set, segment.transaction]
+            numbers += _set(segment, self._names)
         path = self._folder / f"{self._free('-'.join([self._stem, *map(_safe, filter(None, numbers))]))}.edi"
         try:
             self._out = path.open("x", encoding="latin-1", newline="")
@@ -111,7 +153,7 @@ class _Cutting:
             assert self._head is not None
             self._out.write(self._head.raw + self._head.newline)
         if self._by == "set":
-            self._cut.set, self._cut.transaction = segment.set, segment.transaction
+            self._cut.set, self._cut.transaction = _set(segment, self._names)
             if self._group is not None:
                 self._out.write(self._group.raw.lstrip(" \t\r\n") + segment.newline)
 
@@ -137,6 +179,13 @@ class _Cutting:
         self._taken[name] = count
         self._taken.setdefault(free, 1)
         return free
+
+
+def _set(segment: Segment, names: Names) -> tuple[str, str]:
+    """Return what a set or an object is called, and its number."""
+    if segment.tag == names.package:
+        return segment.tag, segment.element(names.number[segment.tag])
+    return segment.set, segment.transaction
 
 
 def _number(segment: Segment, index: int) -> str:

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 from msgspec import Struct
 
 from esb.formats.edi.grammar import Composite, Element, Item
-from esb.formats.edi.machine import Machine, Place, follow
+from esb.formats.edi.machine import Machine, Place, Ring, follow
 from esb.formats.edi.patterns import RELEASED_CHARACTERS
 from esb.management.edi_files.carets import readable
 from esb.management.edi_files.cuts import Skipped
@@ -101,6 +101,8 @@ class _Climbing:
             depth = 3 + self._level + (self._place.ring.depth if self._place is not None else 0)
             return Branch(depth, segment.tag, segment.shown, segment.line, segment.position)
         self._place = place
+        if not _in_levels(place.ring):
+            self._level = 0
         opens = place.order == 0 and place.ring.loop is not None
         loop = place.ring.name if opens else ""
         depth = 3 + self._level + place.ring.depth - (1 if opens else 0)
@@ -126,6 +128,13 @@ class _Climbing:
         opener = branch.children[0]
         assert isinstance(opener, Place)
         return opener
+
+
+def _in_levels(ring: Ring | None) -> bool:
+    """Return whether a loop stands in a tree of levels; what follows the tree stands beside it."""
+    while ring is not None and not ring.entry.kinds:
+        ring = ring.parent
+    return ring is not None
 
 
 def _named(place: Place | None, segment: Segment) -> tuple[Named, ...]:
