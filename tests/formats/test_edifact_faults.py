@@ -249,6 +249,20 @@ def test_a_group_is_refused_with_a_message_of_it():
     assert contrl[3:6] == ["UCF+7+5412345000013+4012345000009+4+18", "UCM+2+ORDERS:D:96A:UN+4", "UCS+2"]
 
 
+@pytest.mark.parametrize("step", [1, 1 << 20])
+def test_messages_and_objects_that_are_refused_with_others_have_the_places_of_their_headers(step: int):
+    packet = "UNO+PKG1+1:5++5'HELLOUNP+5+PKG1'\n"
+    text = interchange(order("1"), packet, order("2", ("+9'DTM", "+9+AC+x'DTM")), order("3")).replace("'", "'\n")
+    text = text.replace("5'\nHELLO", "5'HELLO")
+
+    parts = read(text, step, reject="interchange")
+
+    found = [finding for part in parts for finding in part.findings if finding.code == "set.with-others"]
+    assert [(finding.offset, finding.line) for finding in found] == [
+        (text.index(header), 1 + text.count("\n", 0, text.index(header))) for header in ("UNH+1+", "UNO+", "UNH+3+")
+    ]
+
+
 def test_a_message_that_is_cut_by_the_end_of_the_file_is_refused_and_those_before_it_are_not():
     text = interchange(order("1"), order("2"))
 

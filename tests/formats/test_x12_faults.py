@@ -318,6 +318,28 @@ def test_what_refuses_others_with_it_says_why_and_they_do_not(reject: str, kind:
     ]
 
 
+@pytest.mark.parametrize("step", [1, 13, 1 << 20])
+@pytest.mark.parametrize("reject", ["group", "interchange"])
+def test_what_is_refused_with_others_has_the_place_of_its_header(reject: str, step: int):
+    text = interchange(order("0001"), order("0002", BAD), order("0003")).replace("~", "~\r\n")
+
+    parts = read(text, step, reject=reject)
+
+    found = [finding for part in parts for finding in part.findings if finding.code == "set.with-others"]
+    assert [(finding.offset, finding.line) for finding in found] == [
+        (text.index(header), 1 + text.count("\n", 0, text.index(header))) for header in ("ST*850*0001", "ST*850*0003")
+    ]
+
+
+def test_what_a_duplicate_interchange_holds_has_the_place_of_its_header():
+    text = interchange(order("0001")).replace("~", "~\n") * 2
+
+    (found, _) = (finding for part in read(text) for finding in part.findings)
+
+    assert found.code == "set.with-others"
+    assert (found.offset, found.line) == (text.rindex("ST*850"), 1 + text.count("\n", 0, text.rindex("ST*850")))
+
+
 def two_groups(first: str, second: str) -> str:
     head, tail = interchange(first), interchange(second).replace("*7*X*", "*8*X*").replace("GE*1*7", "GE*1*8")
     return head.partition("IEA*")[0] + tail[tail.index("GS*") :].replace("IEA*1*", "IEA*2*")

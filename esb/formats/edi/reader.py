@@ -41,6 +41,7 @@ class EdiReader(ABC, Generic[Own, Interchange, Group, Verdict]):
         self._set: Underway[Verdict] | None = None
         self._stray: Stray | None = None
         self._held: Holding | None = None
+        self._place = (0, 0)
         self._seen: dict[Hashable, Numbers] = {}
         self._answers: list[Part] = []
         self._headers: dict[str, str] = {}
@@ -107,6 +108,9 @@ class EdiReader(ABC, Generic[Own, Interchange, Group, Verdict]):
                         yield from self._end_stray()
                     self.sets += 1
                     known = self._begin(run, index, known)
+                    if self._held is not None or self._refused:
+                        # only then is the place of a set without faults told, and looking for it costs time
+                        self._place = run.locate(index)
                 else:
                     yield from self._outside(segments[index], run, index)
                 index += 1
@@ -144,7 +148,8 @@ class EdiReader(ABC, Generic[Own, Interchange, Group, Verdict]):
             yield from self._close_interchange("", "", text)
         elif (part := self._alone(values, text)) is not None:
             yield from self._end_stray()
-            yield self.words.with_others(part, self._interchange.refused) if self._interchange.refused else part
+            refused = self._interchange.refused
+            yield self.words.with_others(part, refused, run.locate(index)) if refused else part
         else:
             wanted = tags.instead.get(tag, tags.otherwise)
             self._strayed(run, index, f"{tag[:20]!r} stands where {wanted} should begin")
@@ -275,11 +280,15 @@ class EdiReader(ABC, Generic[Own, Interchange, Group, Verdict]):
 
     def _give(self, part: Part) -> Sequence[Part]:
         """Return what became of a set; it may be held back, or refused with its group or interchange."""
+        if refused := self._refused:
+            return (self.words.with_others(part, refused, self._place),)
+        return (part,) if self._held is None else self._held.add(part, self._place)
+
+    @property
+    def _refused(self) -> str:
+        """Why nothing of the open interchange or group is taken; empty while it is."""
         assert self._interchange is not None
-        refused = self._interchange.refused or (self._group.refused if self._group is not None else "")
-        if refused:
-            return (self.words.with_others(part, refused),)
-        return (part,) if self._held is None else self._held.add(part)
+        return self._interchange.refused or (self._group.refused if self._group is not None else "")
 
     # faults of the envelope
 

@@ -62,14 +62,17 @@ class Words(Struct, frozen=True):
         findings = tuple(fault.finding() for fault in faults)
         return Part(None, raw.encode("latin-1", "replace"), self.sentence(faults, 0, label), findings, headers)
 
-    def with_others(self, part: Part, reason: str) -> Part:
-        """Return the exception for one that is refused because of another one of its group or interchange."""
+    def with_others(self, part: Part, reason: str, place: tuple[int, int]) -> Part:
+        """Return the exception for one that is refused because of another one of its group or interchange.
+
+        `place` = byte offset and line where its header stands.
+        """
         if part.error:
             return part
         number, group, transaction = (
             part.envelope.get(name, "") for name in ("edi_interchange", "edi_group", "edi_transaction")
         )
-        fault = Fault("set.with-others", reason, interchange=number, group=group, transaction=transaction)
+        fault = Fault("set.with-others", reason, "error", *place, number, group, transaction)
         label = f"{self.header} {part.envelope.get('edi_transaction', '?')}"
         error = self.sentence([fault], 0, label)
         return replace(part, body=None, error=error, findings=(*part.findings, fault.finding()))

@@ -117,7 +117,8 @@ class Framer(Framing[Head, Opened | Package]):
             if not final:
                 return None
             close = len(self._text)
-        self._packet = Packet(self._text[start:close], marks, self._object_limit, self._offset + start, self._line)
+        line = self._line + self._text.count("\n", 0, start)
+        self._packet = Packet(self._text[start:close], marks, self._object_limit, self._offset + start, line)
         self._skip(min(close + 1, len(self._text)))
         return []
 

@@ -176,4 +176,5 @@ class EdifactReader(EdiReader[Opened | Package, Interchange, Group, Verdict]):
         assert self._interchange is not None
         self._interchange.received += 1
         self.sets += 1
+        self._place = package.offset, package.line
         yield from self._settle(*settled(package, self._interchange, self._group, self._headers))
