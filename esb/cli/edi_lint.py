@@ -83,12 +83,13 @@ def lines(name: str, shown: Shown) -> Iterator[str]:
 
 
 def where(found: EdiFinding) -> str:
-    """Return the place of a finding as people say it."""
+    """Return the place of a finding as people say it; an empty segment has no tag."""
+    tag = f" ({found.tag})" if found.tag else ""
     pairs = (
         ("interchange", found.interchange),
         ("group", found.group),
         ("set", found.transaction),
-        ("segment", f"{found.segment} ({found.tag})" if found.segment else ""),
+        ("segment", f"{found.segment}{tag}" if found.segment else ""),
         ("element" if found.segment else f"{found.tag} element", found.element),
         ("component", found.component),
     )

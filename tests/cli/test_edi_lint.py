@@ -95,6 +95,13 @@ def test_people_see_the_segment_with_a_caret_under_the_element(desk: Desk) -> No
     assert "rejected: X12, 1 interchange, 1 group, 1 transaction (1 rejected); 1 error" in said.err
 
 
+def test_an_empty_segment_is_told_by_its_place_alone(desk: Desk) -> None:
+    said = desk("lint", desk.file(interchange(order("0001", ("CTT*2~", "~CTT*2~")))))
+
+    assert "seg.empty" in said.out
+    assert "    in interchange 000000101, group 7, set 0001, segment 10" in said.out.splitlines()
+
+
 @pytest.mark.parametrize(
     ("content", "code", "verdict"),
     [
