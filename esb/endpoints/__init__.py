@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from esb.endpoints.loading import LoadedTable
+from esb.loading import LoadedTable
 from esb.specs import EndpointSpec
 
 ENDPOINTS: Mapping[str, type[EndpointSpec]] = LoadedTable(

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from esb.endpoints.http_in.guards import Guard
-from esb.endpoints.loading import load
+from esb.loading import load
 from esb.specs import Duration, PartnerName, Secret, Spec, World
 
 _Asymmetric = Literal["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA"]

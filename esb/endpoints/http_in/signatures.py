@@ -14,8 +14,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
-from esb.endpoints.loading import load
 from esb.errors import SecurityError
+from esb.loading import load
 
 Algorithm: TypeAlias = Literal["sha256", "sha512", "sha1"]
 Encoding: TypeAlias = Literal["hex", "base64"]
