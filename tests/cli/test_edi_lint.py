@@ -153,6 +153,38 @@ def test_a_file_that_is_no_edi_is_called_what_it_is(desk: Desk, content: str | b
     assert words in report["findings"][0]["message"]
 
 
+@pytest.mark.parametrize(
+    ("content", "code", "line", "words"),
+    [
+        (b"\xef\xbb\xbf" + interchange(order()).encode(), "file.bom", 1, "byte order mark (UTF-8)"),
+        (interchange(order()).encode("utf-16"), "file.bom", 1, "byte order mark (UTF-16)"),
+        (interchange(order()) + "\r\n\x1a\x00", "file.padding", 2, "NUL or Ctrl-Z"),
+        (interchange(order()) + "\x00" * 70_000, "file.padding", 1, "NUL or Ctrl-Z"),
+        (interchange(order(), order("0002")).replace("*0042~", "*0042**~"), "seg.trailing", 1, "N1 ends with"),
+    ],
+)
+def test_what_is_skipped_without_harm_is_a_note(
+    desk: Desk, content: str | bytes, code: str, line: int, words: str
+) -> None:
+    said, report = desk.lint(content)
+
+    assert (said, report["verdict"]) == (0, "accepted")
+    (finding,) = report["findings"]
+    assert (finding["code"], finding["severity"], finding["line"]) == (code, "warning", line)
+    assert words in finding["message"]
+
+
+def test_separators_that_are_released_are_no_trailing_ones(desk: Desk) -> None:
+    text = (Path(__file__).parents[1] / "fixtures" / "edifact" / "orders-d96a.edi").read_text("latin-1")
+    begin = text.index("UNT+")
+
+    released, bare = text[:begin].replace("'\nUNS", "?+'\nUNS"), text[:begin].replace("'\nUNS", "??+'\nUNS")
+
+    assert released != text[:begin]
+    assert "seg.trailing" not in codes(desk.lint(released + text[begin:])[1], "warning")
+    assert "seg.trailing" in codes(desk.lint(bare + text[begin:])[1], "warning")
+
+
 def test_a_wrong_count_is_shown_at_the_trailer_that_says_it(desk: Desk) -> None:
     text = interchange(order(), count=3)
 

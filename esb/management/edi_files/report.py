@@ -16,6 +16,7 @@ from esb.formats.edifact.service import find_terminator
 from esb.management.edi_files.carets import readable, span
 from esb.management.edi_files.cuts import Batch, Opening, Skipped
 from esb.management.edi_files.dialects import HEAD, Dialect, sniff
+from esb.management.edi_files.leniency import around, trailing
 from esb.management.edi_files.segments import PIECE, events
 from esb.management.edi_files.strangers import stranger
 
@@ -161,6 +162,10 @@ def study(name: str, file: BinaryIO, choose: Callable[[str], Dialect], seen: See
         _read(report, file, dialect, stream=True)
     file.seek(0)
     _look(report, file, dialect, seen)
+    if report.interchanges:
+        for note in around(file, report.size):
+            report.note(note)
+        report.findings.sort(key=_place)
     return report
 
 
@@ -261,9 +266,10 @@ def _look(report: Report, file: BinaryIO, dialect: Dialect, seen: Seen) -> None:
     wanted, at = sorted({offset for _, offset in told}), 0
     texts: dict[int, tuple[str, Opening | None]] = {}
     head: Opening | None = None
+    skipping = True
     for event in events(file, dialect):
         if isinstance(event, Opening):
-            head = event
+            head, skipping = event, False
             odd = [one for one in _oddities(event, dialect, seen, report.name) if (one.code, one.offset) not in told]
             for finding in odd:
                 report.note(finding)
@@ -272,6 +278,10 @@ def _look(report: Report, file: BinaryIO, dialect: Dialect, seen: Seen) -> None:
             continue
         if isinstance(event, Skipped):
             head = None
+        elif head is not None and not skipping and (note := trailing(head, event)) is not None:
+            skipping = True
+            report.note(note)
+            texts[note.offset] = _from(event.text, note.offset - event.offset, head), head
         reach = event.offset + (len(event.text) if isinstance(event, Batch) else event.size)
         while at < len(wanted) and wanted[at] < reach:
             offset = wanted[at]
