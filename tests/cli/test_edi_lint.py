@@ -343,3 +343,17 @@ def test_a_set_too_large_to_hold_is_checked_line_by_line_and_counts_as_one(
     assert [(one["transaction"], one["code"]) for one in report["findings"]] == [("0002", "el.long")]
     (counted,) = desk("stats", "--json", "in.edi").values
     assert (counted["accepted"], counted["rejected"], counted["sets"][0]["count"]) == (3, 1, 4)
+
+
+def test_a_set_too_large_to_hold_is_no_fault_of_its_own_beside_more_faults_than_are_told(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("esb.management.edi_files.dialects.HELD", 1000)
+    lines = "".join(f"PO1*{n}*10*EACHES*12.50**VP*SKU-{n}~" for n in range(1, 151))
+    name = desk.file(interchange(f"ST*850*0001~BEG*00*SA*PO1**20261121~{lines}CTT*150~SE*154*0001~"))
+
+    said = desk("lint", "--json", name)
+
+    (report,) = said.values
+    assert codes(report) == ["el.long"] * 100
+    assert said.err.splitlines() == [f"{name}: 50 more findings are not shown"]

@@ -135,7 +135,9 @@ class Ongoing:
         if not proper:
             text = f"{words.kind} {walk.context[2][:20] or '?'} ends without {words.trailer}"
             walk.fault("set.no-trailer", text, tag=words.trailer)
-        if self._kept.overfull and options.bind:
+        full = len(walk.faults) >= walk.limits.faults and bool(errors(walk.faults))
+        if self._kept.overfull and options.bind and not full:
+            # where more is wrong than is told, this would only be counted as one fault more of its sender
             walk.fault("set.too-large", f"the {words.kind} is larger than {options.limit} bytes; raise limit:")
         document, units = walk.finish(), walk.units
         if units is not None and units.number and options.bind:
