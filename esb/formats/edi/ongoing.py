@@ -107,13 +107,13 @@ class Ongoing:
         units = self.walk.units
         for cut, raw in lines:
             of_line = {**envelope, "edi_line": str(cut.number)}
-            findings = _findings(cut.faults)
             if cut.line is not None and units is not None:
-                yield Part({**units.header, "line": cut.line}, raw, findings=findings, envelope=of_line)
+                yield Part({**units.header, "line": cut.line}, raw, findings=_findings(cut.faults), envelope=of_line)
                 continue
-            faults = cut.faults if errors(cut.faults) else self.walk.faults
+            # a line that fails with its set, or beyond what is told of a set, says why in one word
+            faults = cut.faults if errors(cut.faults) else [*cut.faults, *errors(self.walk.faults)[:1]]
             error = self._words.sentence(faults, 0, f"{self._label}, line {cut.number}")
-            yield Part(None, raw, error, findings or _findings(faults), of_line)
+            yield Part(None, raw, error, _findings(faults), of_line)
 
     def pause(self, run: Pieces) -> None:
         """Keep the rest of a run; it goes on in the next."""
