@@ -86,7 +86,11 @@ def wrong(folder, text: str, name: str = "tests/flows/r.yaml") -> list[str]:
             'tests/flows/r.yaml:6:11: error[E210]: two cases are called "it"; give each a name of its own',
         ),
         ("route: r\ncases: []\n", 'tests/flows/r.yaml:2:8: error[E207]: "cases" is empty'),
-        ("- route: r\n", "tests/flows/r.yaml:1:1: error[E205]: this test file must be keys with values, not a list"),
+        (
+            "- route: r\n",
+            "tests/flows/r.yaml:1:1: error[E205]: this test file must be keys with values, not a list; "
+            "write for example: { route: … }; its keys are route, description, mocks, cases",
+        ),
     ],
 )  # fmt: skip
 def test_a_mistake_is_told_with_its_place(folder, text, said):
