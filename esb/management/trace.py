@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -104,6 +105,8 @@ def is_moving(found: Trace) -> bool:
     return not (found.fates or parked or ended)
 
 
+_FOR_PEOPLE = re.compile(r"run `esb [^`]+`")
+"""A failure that ends only when a person runs a command names it (`esb.endpoints.http_out.gone`)."""
 _RANK = {"received": 0, "note": 1, "routed": 2, "sent": 3, "published": 3, "held": 4, "retry": 5, "delivered": 7}
 
 
@@ -168,6 +171,8 @@ def _batched(sent: Record, by_message: Mapping[str, Sequence[Record]], parked: M
 
 
 def _retrying(record: Record) -> str:
+    if _FOR_PEOPLE.search(record.text):
+        return f"{record.place} takes nothing until somebody acts: {record.text}"
     return f"{record.place} failed, and it is tried again by itself: {record.text}"
 
 
@@ -191,6 +196,8 @@ def _sentence(
             why = row.reason if row.reason.endswith(("?", "!", ".")) else f"{row.reason}."
             return f"It {verb} at {row.place}: {why} {owner} must act (esb dead {hint} {row.id[:12]}).", owner
     moving = [fate for fate in fates if fate.state == "waiting"]
+    if moving and _FOR_PEOPLE.search(moving[-1].sentence):
+        return f"It waits: {moving[-1].sentence}.", "whoever is on duty"
     if moving:
         return f"It is under way: {moving[-1].sentence}. Nobody needs to act.", "system"
     done = [fate for fate in fates if fate.state == "done"]

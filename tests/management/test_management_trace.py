@@ -101,6 +101,16 @@ async def test_a_failure_that_is_tried_again_needs_nobody(store: Store):
     assert (found.sentence, found.waits_on) == (f"It is under way: {told}. Nobody needs to act.", "system")
 
 
+async def test_what_waits_for_a_command_of_a_person_says_so(store: Store):
+    why = "erp is disabled: it answered 410; ask the receiver, then run `esb endpoint resume erp`"
+    await store.append([*SENT[:2], line("retry", OUT, 3.0, place="erp", text=why)])
+
+    found = await trace(store, DOC)
+
+    assert found.sentence == f"It waits: erp takes nothing until somebody acts: {why}."
+    assert found.waits_on == "whoever is on duty"
+
+
 @pytest.mark.parametrize(("kind", "said"), [("filtered", "filtered: only N2"), ("duplicate", "duplicate: only N2")])
 async def test_a_way_that_ended_by_a_rule_names_it(store: Store, kind: str, said: str):
     await store.append([*SENT[:1], line(kind, DOC, 2.0, place="filter", text="only N2")])
