@@ -46,11 +46,16 @@ async def find(store: Store, key: str, limit: int = 50, partner: str = "") -> li
     """
     records = await store.search(key, limit * 20) or await _of_kind(store, key, limit * 20)
     theirs = [record for record in records if partner in ("", record.partner)]
+    theirs.sort(key=lambda record: -record.at)
     origins = dict.fromkeys(record.correlation_id or record.message_id for record in theirs)
-    traces = [await trace(store, origin) for origin in list(origins)[:limit]]
-    told = {found.identity for found in traces}
-    # A delivery that is told with a line of its own (it had bad documents) says nothing that its documents do not say.
-    traces = [found for found in traces if found.identity == key or not _documents(found) & told]
+    traces: list[Trace] = []
+    for origin in origins:
+        found = await trace(store, origin)
+        # A delivery that is told with a line of its own (it had bad documents) says nothing that its documents do not.
+        if found.identity == key or not _documents(found) & origins.keys():
+            traces.append(found)
+        if len(traces) == limit:
+            break
     return sorted(traces, key=lambda found: -(found.records[0].at if found.records else 0.0))
 
 

@@ -183,6 +183,15 @@ async def test_a_delivery_is_told_by_its_documents_and_by_itself_only_if_asked_f
     assert IN in {found.identity for found in await find(store, IN)}
 
 
+async def test_a_delivery_that_is_left_out_takes_no_place_of_its_documents(store: Store):
+    whole = line("received", IN, 3.0, text="orders.json: 2 documents, 1 bad", correlation_id=IN)
+    cut = line("received", IN, 0.6, text="orders.json", child=NEWS, correlation_id=NEWS)
+    await store.append([whole, cut, line("dead", NEWS, 0.7, place="intake/in", correlation_id=NEWS), SENT[0]])
+
+    assert {found.identity for found in await find(store, "orders.json", limit=2)} == {NEWS, DOC}
+    assert [found.identity for found in await find(store, "orders.json", limit=1)] == [DOC]
+
+
 async def test_what_could_not_be_read_is_looked_at_first(store: Store):
     await store.append([SENT[0], line("dead", DOC, 2.0, place="intake/in", text="is a quote missing?")])
     parked = row(DOC, place="intake/in", origin="route/orders", reason="is a quote missing?", failure_class="invalid")
