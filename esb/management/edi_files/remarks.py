@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from typing import Any, Protocol
 
 from msgspec import Struct
 
@@ -94,8 +94,7 @@ class _Reading:
             if (code := line.element(4)) not in ("", "8"):
                 yield self._remark("segment", code)
         elif tag in ("AK4", "IK4"):
-            element, component, repetition = (number(part) for part in [*line.parts(1), "", ""][:3])
-            yield self._remark("element", line.element(3), line.element(4), element, component, repetition)
+            yield self._remark("element", line.element(3), value=line.element(4), **_place(line.parts(1)))
         elif tag in ("AK5", "IK5"):
             yield from self._verdict(line, "set", 2)
             self._tag, self._position = "", 0
@@ -116,22 +115,21 @@ class _Reading:
         elif tag == "UCS":
             self._position = number(line.element(1))
             if code := line.element(2):
-                yield self._remark("segment", code, text=words("service", code))
+                yield self._remark("segment", code, words("service", code))
             return
         elif tag == "UCD":
-            place = [number(part) for part in [*line.parts(2), "", ""][:3]]
-            code = line.element(1)
-            at = max(place[0] - 1, 0)  # they count the tag as 1
-            yield self._remark("element", code, "", at, place[1], place[2], text=words("service", code))
+            place, code = _place(line.parts(2)), line.element(1)
+            place["element"] = max(place["element"] - 1, 0)  # they count the tag as 1
+            yield self._remark("element", code, words("service", code), **place)
             return
         self._position = 0
         level, action = _SERVICE[tag]
         verdict, code = line.element(action), line.element(action + 1)
         # 8 says that it came, 4 that it or what is in it is refused
         good = verdict in ("1", "7", "8")
-        yield self._remark(level, verdict, text=words("action", verdict), good=good, verdict=True)
+        yield self._remark(level, verdict, words("action", verdict), good=good, verdict=True)
         if code:
-            yield self._remark(level, code, text=words("service", code))
+            yield self._remark(level, code, words("service", code))
 
     def _verdict(self, line: Line, level: str, codes: int) -> Iterator[Remark]:
         """Give the verdict that a trailer says, and its codes: five elements, from `codes` on."""
@@ -139,43 +137,30 @@ class _Reading:
         verdict = line.element(1)
         sets = f"{line.element(4) or '?'} of {line.element(3) or '?'} sets" if level == "group" else ""
         text = words("verdict", verdict) + (f": {sets}" if sets else "")
-        yield self._remark(level, verdict, text=text, good=verdict == "A", verdict=True, sets=sets)
+        yield self._remark(level, verdict, text, good=verdict == "A", verdict=True, sets=sets)
         for index in range(codes, codes + 5):
             if code := line.element(index):
                 yield self._remark(level, code)
 
-    def _remark(
-        self,
-        level: str,
-        code: str,
-        value: str = "",
-        *place: int,
-        text: str = "",
-        good: bool = False,
-        verdict: bool = False,
-        sets: str = "",
-    ) -> Remark:
-        element, component, repetition = (*place, 0, 0, 0)[:3]
-        inside = level in ("segment", "element")
+    def _remark(self, level: str, code: str, text: str = "", /, **said: Any) -> Remark:
+        """Return a remark at the place where the reading is; `said` = the other fields of it."""
+        if level in ("segment", "element"):
+            said |= {"tag": self._tag, "position": self._position}
         return Remark(
             level=level,
             code=code,
             text=text or words(level, code),
-            good=good,
-            verdict=verdict,
-            sets=sets,
             interchange=self._interchange,
             kind=self._kind,
             group=self._group,
             set=self._set,
             transaction=self._transaction,
-            tag=self._tag if inside else "",
-            position=self._position if inside else 0,
-            element=element,
-            component=component,
-            repetition=repetition,
-            value=value,
+            **said,
         )
+
+
+def _place(parts: Sequence[str]) -> dict[str, int]:
+    return dict(zip(("element", "component", "repetition"), (number(part) for part in [*parts, "", ""]), strict=False))
 
 
 def _technical(line: Line) -> Iterator[Remark]:
